@@ -59,7 +59,7 @@ def test_a_box_is_connected_by_its_fingerprint_and_serves(
         assert len(there.requests()) == 1
 
         box.stop()
-        window.see(window.status("Reconnecting"))
+        window.see(window.status(re.compile(r"Reconnecting in \d+ s")))
         window.shot("reconnecting", hover=window.model)
         box.start()
         expect(window.model).to_have_attribute("aria-label", re.compile("^Agent: box-model"), timeout=60_000)

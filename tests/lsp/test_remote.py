@@ -44,7 +44,8 @@ async def test_a_run_outlives_a_lost_connection_and_the_person_sees_it(folder: P
         told = [e["status"] for e in here.events if e["type"] == "statusChanged"]
         lost = [status for status in told if status["state"] == "searching"]
         assert "box closed the ssh connection" in lost[0]["words"] and lost[0]["words"].endswith("Trying again.")
-        assert (told[-1]["state"], told[-1]["words"]) == ("ready", "")
+        assert 0 < lost[0]["retryIn"] < 5
+        assert (told[-1]["state"], told[-1]["words"], told[-1]["retryIn"]) == ("ready", "", None)
         assert told[-1]["endpoint"] == f"{fake.url} via ssh box"
         proposal = await here.proposal()
         assert {file["path"] for file in proposal["files"]} == {"calc.py", "main.py"}

@@ -605,7 +605,8 @@ export interface CommitMessage {
 /**
  * The endpoint as the status bar shows it; `words` says what is wrong and what to do, when something is. `cached`: which share of
  * the last prompt came out of the server's cache, 0 to 1, null where it does not tell; `used`: tokens of the last prompt and its
- * reply, of `window`; `tunnel`: how the tunnel to a remote box is, in words, empty where there is none.
+ * reply, of `window`; `tunnel`: how the tunnel to a remote box is, in words, empty where there is none; `retryIn`: seconds, from
+ * this event on, until a lost tunnel is tried again, null where nothing is waited for.
  */
 export interface Status {
   state: "unknown" | "searching" | "ready" | "down";
@@ -618,6 +619,7 @@ export interface Status {
   cached: number | null;
   used: number | null;
   tunnel: string;
+  retryIn: number | null;
 }
 /**
  * The models of all servers that answer; `words` say why there are none.

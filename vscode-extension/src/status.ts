@@ -7,18 +7,20 @@ import type { Status } from "./protocol.gen";
 import type { Review } from "./review";
 import { count, sentences } from "./words";
 
-/** Everything that the status bar shows. */
-export interface Shown { server: ServerState; status: Status | undefined; running: number; outlineWaits: boolean; review: Review["brief"] }
+/** Everything that the status bar shows. `retryAt`: when a lost tunnel is tried again, in milliseconds of the clock. */
+export interface Shown { server: ServerState; status: Status | undefined; retryAt: number | undefined; running: number; outlineWaits: boolean; review: Review["brief"] }
 
 interface Look { text: string; words: string; command: string; colour?: string }
 
 const NEARLY_FULL = 90; // per cent of the window
+const SECOND_MS = 1000;
 const PALETTE = { command: "workbench.action.quickOpen", title: "Agent commands", arguments: [">Agent: "] };
 
 export class StatusBar implements Disposable {
   private readonly main = window.createStatusBarItem("inglenook.status", StatusBarAlignment.Right, 101);
   private readonly cancel = window.createStatusBarItem("inglenook.cancel", StatusBarAlignment.Right, 100.9);
   private readonly review = window.createStatusBarItem("inglenook.review", StatusBarAlignment.Right, 100.8);
+  private ticking: NodeJS.Timeout | undefined; // while seconds are counted down
 
   constructor() {
     this.main.name = "Inglenook: Model";
@@ -32,6 +34,8 @@ export class StatusBar implements Disposable {
 
   /** Shows how things are now. */
   show(now: Shown): void {
+    clearTimeout(this.ticking);
+    if (secondsTo(now.retryAt) > 0) this.ticking = setTimeout(() => { this.show(now); }, SECOND_MS);
     const { text, words, command, colour } = look(now);
     this.main.text = text;
     this.main.tooltip = tooltip(now, words);
@@ -46,11 +50,8 @@ export class StatusBar implements Disposable {
     visible(this.review, hunks > 0);
   }
 
-  hide(): void {
-    for (const item of [this.main, this.cancel, this.review]) item.hide();
-  }
-
   dispose(): void {
+    clearTimeout(this.ticking);
     for (const item of [this.main, this.cancel, this.review]) item.dispose();
   }
 }
@@ -71,7 +72,7 @@ function look(now: Shown): Look {
     return { text: "$(warning) No model", words, command: "inglenook.selectEndpoint", colour: "statusBarItem.warningBackground" };
   }
   if (now.running > 0 && status?.state !== "searching") return { text: `$(loading~spin) ${measured(status) || "Agent"}`, words: `working${speed(status)}`, command: "" };
-  if (status?.state === "searching") return searching(status);
+  if (status?.state === "searching") return searching(status, now.retryAt);
   if (status?.state === "ready" && nearlyFull(status)) {
     const words = `${measured(status)}; the last request filled ${filled(status)} % of the window`;
     return { text: `$(warning) ${name(status)} · window ${filled(status)} % full`, words, command: "", colour: "statusBarItem.warningBackground" };
@@ -81,9 +82,16 @@ function look(now: Shown): Look {
 }
 
 /** The tunnel's own words, when it was lost and is tried again. */
-function searching({ words }: Status): Look {
+function searching({ words }: Status, retryAt: number | undefined): Look {
   if (words === "") return { text: "$(loading~spin) Looking for a model", words: "looking for a model", command: "inglenook.showLog" };
-  return { text: "$(sync~spin) Reconnecting", words, command: "inglenook.showLog", colour: "statusBarItem.warningBackground" };
+  const seconds = secondsTo(retryAt);
+  const when = seconds > 0 ? ` in ${seconds} s` : "";
+  return { text: `$(sync~spin) Reconnecting${when}`, words, command: "inglenook.showLog", colour: "statusBarItem.warningBackground" };
+}
+
+/** Whole seconds until then; 0 if that is now, over or never. */
+function secondsTo(at: number | undefined): number {
+  return Math.max(0, Math.ceil(((at ?? 0) - Date.now()) / SECOND_MS));
 }
 
 function filled({ used, window }: Status): number {

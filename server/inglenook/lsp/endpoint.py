@@ -45,16 +45,17 @@ def of_tunnel(status: Status, state: State) -> Status:
     """The status as the tunnel to the box has become: lost, given up, or there again."""
     from inglenook.endpoints.tunnel import Backoff, Fatal, Ready
 
+    before = status.model_copy(update={"retry_in": None})
     match state:
         case Backoff(trouble, seconds):
             when = f" in {seconds:.0f} s" if seconds >= 1 else ""
-            words = f"{trouble.words} Trying again{when}."
-            return status.model_copy(update={"state": "searching", "words": words, "tunnel": f"lost, trying again{when}"})
+            told = {"state": "searching", "words": f"{trouble.words} Trying again{when}.", "tunnel": f"lost, trying again{when}"}
+            return before.model_copy(update={**told, "retry_in": seconds})
         case Fatal(trouble):
-            return status.model_copy(update={"state": "down", "words": f"{trouble.words} {trouble.hint}", "tunnel": "down"})
+            return before.model_copy(update={"state": "down", "words": f"{trouble.words} {trouble.hint}", "tunnel": "down"})
         case Ready() if status.state != "ready" and status.words:
-            return status.model_copy(update={"state": "ready" if status.model else "unknown", "words": "", "tunnel": "up"})
+            return before.model_copy(update={"state": "ready" if status.model else "unknown", "words": "", "tunnel": "up"})
         case Ready():
-            return status.model_copy(update={"tunnel": "up"})
+            return before.model_copy(update={"tunnel": "up"})
         case _:
-            return status
+            return before

@@ -90,7 +90,8 @@ class ProposalView(Wire):
 class Status(Wire):
     """The endpoint as the status bar shows it; `words` says what is wrong and what to do, when something is. `cached`: which share of
     the last prompt came out of the server's cache, 0 to 1, null where it does not tell; `used`: tokens of the last prompt and its
-    reply, of `window`; `tunnel`: how the tunnel to a remote box is, in words, empty where there is none."""
+    reply, of `window`; `tunnel`: how the tunnel to a remote box is, in words, empty where there is none; `retry_in`: seconds, from
+    this event on, until a lost tunnel is tried again, null where nothing is waited for."""
 
     state: EndpointState
     model: str = ""
@@ -102,6 +103,7 @@ class Status(Wire):
     cached: float | None = None
     used: int | None = None
     tunnel: str = ""
+    retry_in: float | None = None
 
 
 class GrantView(Wire):
