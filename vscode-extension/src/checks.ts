@@ -1,7 +1,6 @@
 // What the checks said of a proposal: in a few words, in full in an output channel of its own, and asked about before what fails is accepted.
 import { window, type Disposable } from "vscode";
 import type { ProposalView, VerdictView } from "./protocol.gen";
-import { say } from "./words";
 
 const SHORT = { passed: "checks passed", failed: "checks fail", not_run: "not checked", timed_out: "checks timed out" };
 const MOST_FAILURES = 5; // in a question; the output has all
@@ -18,11 +17,11 @@ export class Checks implements Disposable {
   private readonly output = window.createOutputChannel("Inglenook Checks");
   private readonly settled = new Set<string>(); // proposals that are accepted although checks fail: not asked about again
 
-  /** Tells of checks that did not pass, with their output behind a button. */
-  async tell(verdict: VerdictView | null): Promise<void> {
-    if (verdict === null || !fails(verdict)) return;
+  /** What is to be told of checks, with their output behind a button: nothing if they passed. */
+  heard(verdict: VerdictView | null): { words: string; buttons: Record<string, () => void> } {
+    if (verdict === null || !fails(verdict)) return { words: "", buttons: {} };
     this.write(verdict);
-    await say("warning", `The proposal's checks did not pass. ${verdict.words}`, { [OUTPUT]: () => { this.output.show(true); } });
+    return { words: `Its checks did not pass: ${verdict.words}`, buttons: { [OUTPUT]: () => { this.output.show(true); } } };
   }
 
   /** Whether something of a proposal may be accepted: yes, unless checks fail with it and the user then thinks better of it. */

@@ -19,7 +19,7 @@ import { SERVER_COMMAND, serverCommand } from "./settings";
 import { setUpChecks } from "./setup";
 import { taskHere, withWords, type Kind } from "./task";
 import { chooseTeamCommand } from "./team";
-import { BRIEFLY_MS, say, sayFailure } from "./words";
+import { BRIEFLY_MS, say, sayFailure, sentences, short } from "./words";
 
 const WALKTHROUGH = "inglenook.inglenook#start";
 
@@ -98,7 +98,8 @@ async function checkAgain({ server, review, checks }: Rooms, row: unknown): Prom
   const options = { location: ProgressLocation.Window, title: "Running the checks" };
   const told = await window.withProgress(options, () => server.ask("inglenook.review.check", { proposalId: proposal.id }));
   await review.fold(told);
-  await checks.tell(told.verdict);
+  const { words, buttons } = checks.heard(told.verdict);
+  if (words !== "") await say("warning", sentences(`“${short(told.title)}”:`, words), buttons);
 }
 
 async function rollBackAndShow({ server, review }: Rooms): Promise<void> {

@@ -62,6 +62,7 @@ class House extends Ground implements Rooms {
   private readonly marks = new Marks(this.review, this.server);
   private state: ServerState = { is: "starting" };
   private status: Status | undefined;
+  private retryAt: number | undefined;
 
   private readonly listeners = [
     this.server.onEvent((event) => void this.hear(event)),
@@ -93,7 +94,7 @@ class House extends Ground implements Rooms {
     this.runs.fold(event);
     this.desk.fold(event);
     switch (event.type) {
-      case "statusChanged": this.status = event.status; this.refresh(); break;
+      case "statusChanged": this.stands(event.status); break;
       case "runOutline": this.outline.ask(event); break;
       case "runConsent": await askConsent(this.server, event, this.runs.title(event.runId)); break;
       case "proposalChanged": await this.review.fold(event.proposal); break;
@@ -105,19 +106,20 @@ class House extends Ground implements Rooms {
     }
   }
 
+  /** A run is over: its proposal comes into view if the user stayed with it, and what is to be said is said once. */
   private async ended(run: RunEnded): Promise<void> {
+    const { proposalId: id } = run;
     const title = this.runs.title(run.runId);
     const stayed = this.runs.ended(run);
     this.outline.forget(run.runId);
-    if (run.proposalId !== null) {
-      const id = run.proposalId;
-      if (stayed) await this.review.show(id).catch(sayFailure);
-      else void say("info", `“${title}” is ready to review.`, { "Show Proposal": () => this.review.show(id).catch(sayFailure) });
-      void this.checks.tell(this.review.verdict(id));
-    }
-    if (run.state === "failed") void say("error", sentences(run.words, run.hint), help(run.code));
-    if (run.state === "limited") void say("warning", sentences(run.words, run.hint));
-    if (run.state === "nothing") void say("info", sentences(run.words, run.hint));
+    if (id !== null && stayed) await this.review.show(id).catch(sayFailure);
+    const waits = id !== null && !stayed ? { "Show Proposal": () => this.review.show(id).catch(sayFailure) } : {};
+    const failing = this.checks.heard(id === null ? null : this.review.verdict(id));
+    const ended = ["failed", "limited", "nothing"].includes(run.state) ? sentences(run.words, run.hint) : "";
+    const words = sentences("Show Proposal" in waits ? `“${title}” is ready to review.` : "", ended, failing.words);
+    if (words === "") return;
+    const how = run.state === "failed" ? "error" : run.state === "limited" || failing.words !== "" ? "warning" : "info";
+    void say(how, words, { ...waits, ...failing.buttons, ...(run.state === "failed" ? help(run.code) : {}) });
   }
 
   private async became(state: ServerState): Promise<void> {
@@ -125,14 +127,21 @@ class House extends Ground implements Rooms {
     if (state.is === "ready") {
       this.refresh();
       await this.review.load().catch((error: unknown) => { this.log.warn(`the proposals could not be asked for: ${String(error)}`); });
-      this.status = await this.server.ask("inglenook.endpoint.status", {}).catch(() => undefined);
+      this.stands(await this.server.ask("inglenook.endpoint.status", {}).catch(() => undefined));
     } else {
-      this.status = undefined;
+      this.stands(undefined);
       this.runs.clear();
       this.desk.clear();
       this.outline.forget();
       await this.review.clear();
     }
+    this.refresh();
+  }
+
+  /** How the model's server is. A countdown begins now. */
+  private stands(status: Status | undefined): void {
+    this.status = status;
+    this.retryAt = status?.retryIn == null ? undefined : Date.now() + 1000 * status.retryIn;
     this.refresh();
   }
 
@@ -142,9 +151,9 @@ class House extends Ground implements Rooms {
   }
 
   private refresh(): void {
-    const { review, runs, outline } = this;
+    const { review, runs, outline, retryAt } = this;
     const running = runs.titles.size;
-    this.statusBar.show({ server: this.state, status: this.status, running, outlineWaits: outline.waits, review: review.brief });
+    this.statusBar.show({ server: this.state, status: this.status, retryAt, running, outlineWaits: outline.waits, review: review.brief });
     setContext("ready", this.state.is === "ready");
     setContext("running", running > 0);
     setContext("reviewing", review.brief.hunks > 0);

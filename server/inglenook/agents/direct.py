@@ -16,7 +16,7 @@ from inglenook.agents.early import Early
 from inglenook.agents.ending import Halt, answered, concluded
 from inglenook.agents.news import News
 from inglenook.agents.port import Approved, Noted, Outcome
-from inglenook.agents.prompt import Gathered, bulleted, counted, only_needs, says_nothing
+from inglenook.agents.prompt import Gathered, after_repairs, bulleted, only_needs, says_nothing
 from inglenook.agents.talk import Talk
 from inglenook.agents.validating import new_faults
 from inglenook.llm.messages import Reply
@@ -106,7 +106,7 @@ async def _next_words(job: Job, talk: Talk, state: _State, reply: Reply, done: R
         applied = job.wording.say("applied") + "\n" if done.laid else ""
         words = job.wording.say("failed", problems=bulleted(done.problems), applied=applied)
         why = f"{len(done.problems)} edits" if len(done.problems) > 1 else "an edit"
-        why += f" could not be placed after {counted(job.limits.repairs, 'repair')}"
+        why += f" could not be placed{after_repairs(job.limits.repairs)}"
     elif faults := await _broken(job, state):
         return job.wording.say("broken", faults=bulleted(faults))
     else:
@@ -114,7 +114,7 @@ async def _next_words(job: Job, talk: Talk, state: _State, reply: Reply, done: R
         if not failures:
             return None
         words = job.wording.say("checks", words=failures)
-        why = f"the checks still fail after {counted(job.limits.repairs, 'repair')}"
+        why = f"the checks still fail{after_repairs(job.limits.repairs)}"
     state.repairs += 1
     if state.repairs > job.limits.repairs:
         raise Halt("stuck", why)

@@ -14,7 +14,7 @@ from inglenook.agents.direct import direct
 from inglenook.agents.ending import Halt, answered, concluded, failed, halted
 from inglenook.agents.news import News, rules_of
 from inglenook.agents.port import Approved, Gate, Limits, Noted, Outcome, OutlinePolicy, Task, Tell, Used
-from inglenook.agents.prompt import Gathered, bulleted, counted, says_nothing
+from inglenook.agents.prompt import Gathered, after_repairs, bulleted, says_nothing
 from inglenook.agents.prompts import wording
 from inglenook.agents.talk import Talk, hushed, without_secrets
 from inglenook.agents.tools import CHANGING, LEAST_RESULT, RESULT_TOKENS, Result, Toolbox, offered
@@ -213,7 +213,7 @@ class _Work:
         if not failures:
             return concluded(job, said.words), said
         if self.failing >= job.limits.repairs:
-            raise Halt("stuck", f"the checks still fail after {counted(job.limits.repairs, 'repair')}")
+            raise Halt("stuck", f"the checks still fail{after_repairs(job.limits.repairs)}")
         self.failing += 1
         return None, Result(job.wording.say("done_checks", words=failures), ok=False)
 
@@ -223,4 +223,4 @@ class _Work:
         elif failed:
             self.failing += 1
             if self.failing > self.job.limits.repairs:
-                raise Halt("stuck", f"no edit could be placed after {counted(self.job.limits.repairs, 'repair')}")
+                raise Halt("stuck", f"no edit could be placed{after_repairs(self.job.limits.repairs)}")

@@ -216,6 +216,11 @@ def bulleted(problems: Sequence[str]) -> str:
     return "\n".join([*shown, f"- and {counted(left, 'problem')} more"] if left > 0 else shown)
 
 
+def after_repairs(repairs: int) -> str:
+    """The end of a sentence on what still fails, when so many repairs were allowed."""
+    return f" after {counted(repairs, 'repair')}" if repairs else "; no repair is allowed (`inglenook.limits.repairs` is 0)"
+
+
 def counted(number: int, noun: str) -> str:
     """ "1 turn", "2 turns"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
