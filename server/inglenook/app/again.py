@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 DIFF_CHARACTERS = 12_000  # of each diff that goes along
 CUT = "…\n(the rest is left out)\n"
-REPLACED = "You asked again: a newer proposal takes its place."
 
 
 def ask_again(runs: Runs, proposal_id: str | None, ids: Collection[str], words: str, tell: Hear, *, model: str = "") -> str:

@@ -12,8 +12,9 @@ from inglenook.agents.port import Gate, GateAnswer, Noted, Outcome, OutlinePolic
 from inglenook.agents.prompt import title as title_of
 from inglenook.app import keeping, surviving
 from inglenook.app import services as house
-from inglenook.app.events import AgentSaid, Answered, Ended, Proposed, Reviewed, Started
+from inglenook.app.events import AgentSaid, Answered, Ended, Proposed, Started
 from inglenook.app.recording import Recording
+from inglenook.app.reviews import Reviews
 from inglenook.app.run import STATES, Hear, Run, failure, hushed
 from inglenook.errors import FileMissing, InglenookError, InputError, LedgerError, UnknownId
 from inglenook.ledger.facts import GrantRevoked, RunEnded
@@ -49,8 +50,7 @@ class Runs:
         self.services = services
         self._group = group
         self._runs: dict[str, Run] = {}
-        self._reviews: dict[str, Review] = {}
-        self._heard_by: dict[str, Hear] = {}
+        self._reviews = Reviews()
         self._ledger: Keeping | None = None
         self._kept: dict[str, Acceptance] = {}  # proposal id → what was kept for the edit that is being made
         self._last: dict[str, str] = {}  # proposal id → the id of what was kept for its last edit
@@ -169,18 +169,11 @@ class Runs:
 
     def reviews(self) -> tuple[Review, ...]:
         """Newest first."""
-        return tuple(reversed(self._reviews.values()))
+        return self._reviews.newest()
 
     def review(self, proposal_id: str | None = None) -> Review:
         """A review by the id of its proposal; None means the newest that is open. UnknownId."""
-        if proposal_id is None:
-            for review in self.reviews():
-                if review.open:
-                    return review
-            raise UnknownId("No proposal is open.", hint="Start a run first.")
-        if proposal_id not in self._reviews:
-            raise UnknownId(f"There is no proposal {proposal_id} (any more).")
-        return self._reviews[proposal_id]
+        return self._reviews.review(proposal_id)
 
     def fit(self, proposal_id: str | None, ids: Collection[str]) -> Fitting:
         """Those hunks laid on today's texts. A file that cannot be read today makes its own hunks stale, and no others."""
@@ -251,7 +244,7 @@ class Runs:
         hear = self._recording.before(self._surviving.before(tell))
         for review in reviews:
             self._recording.known(review)
-            self._reviews[review.proposal.id], self._heard_by[review.proposal.id] = review, hear
+            self._reviews.add(review, hear)
             tell(Proposed(review.proposal.run_id, review))
         for run in cut:
             self._recording.write(RunEnded(run.run_id, "interrupted", "", ""))
@@ -280,18 +273,18 @@ class Runs:
             raise InputError("No folder is open, so there is nothing to roll back.")
         review = Review(self.ledger.undo(acceptance_id))
         hear = self._recording.before(lambda event: None)
-        self._reviews[review.proposal.id], self._heard_by[review.proposal.id] = review, hear
+        self._reviews.add(review, hear)
         hear(Proposed("", review))
         return review
 
     def show(self, review: Review, tell: Hear) -> None:
         """Tells a review that nobody was told of; `tell` hears of it from now on."""
-        self._heard_by[review.proposal.id] = self._recording.before(tell)
+        self._reviews.add(review, self._recording.before(tell))
         tell(Proposed("", review))
 
     def drop(self, review: Review) -> None:
         """Forgets a review that nobody was told of."""
-        del self._reviews[review.proposal.id], self._heard_by[review.proposal.id]
+        self._reviews.drop(review)
 
     def acceptance_of(self, proposal_id: str) -> str:
         """The id of what was kept for the last edit of a proposal ("" if nothing is)."""
@@ -310,18 +303,13 @@ class Runs:
 
     def renew(self, review: Review) -> Review:
         """Takes a review as what stands now, and tells it."""
-        proposal_id = review.proposal.id
-        if self._reviews.get(proposal_id) != review:
-            self._reviews[proposal_id] = review
-            self._heard_by[proposal_id](Reviewed(review))
-        return review
+        return self._reviews.renew(review)
 
     def _forget(self) -> None:
         """Keeps memory bounded: the oldest ended runs and closed reviews go."""
         for run in [r for r in self._runs.values() if r.ended is not None][:-KEPT]:
             del self._runs[run.id]
-        for review in [r for r in self._reviews.values() if not r.open][:-KEPT]:
-            del self._reviews[review.proposal.id], self._heard_by[review.proposal.id]
+        self._reviews.forget(KEPT)
 
     async def _retire(self, services: Services, run_ids: Collection[str]) -> None:
         for run_id in run_ids:
@@ -375,20 +363,11 @@ class Runs:
         files = await reader.read(outcome.files, verdict)
         proposal = Proposal(services.new_id("p"), run.id, title, outcome.summary, files, verdict)
         review = Review(proposal)
-        self._reviews[proposal.id], self._heard_by[proposal.id] = review, run.hear
+        self._reviews.add(review, run.hear)
         run.say(Proposed(run.id, review))
-        self._replaced(run)
+        if run.replaces is not None:
+            self._reviews.replaced(*run.replaces)
         return Ended(run.id, state, outcome.words, proposal_id=proposal.id)
-
-    def _replaced(self, run: Run) -> None:
-        """What was asked again gives way to what came, unless it was decided meanwhile."""
-        from inglenook.app.again import REPLACED
-
-        proposal_id, ids = run.replaces or ("", ())
-        old = self._reviews.get(proposal_id)
-        waiting = [i for i in ids if old is not None and old.decisions.get(i) == "pending"]
-        if old is not None and waiting:
-            self.renew(old.stale(dict.fromkeys(waiting, REPLACED)))
 
 
 def text_or_none(services: Services, path: JailedPath) -> str | None:
