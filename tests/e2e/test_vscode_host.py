@@ -15,7 +15,7 @@ from e2e.vscode import ROOT, Server, until
 
 pytestmark = pytest.mark.e2e
 SUITE = ROOT / "vscode-extension" / "test"
-CASES = 11
+CASES = 12
 
 
 @pytest.fixture(scope="module")

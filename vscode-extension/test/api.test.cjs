@@ -11,6 +11,7 @@ const { commands, window, workspace } = vscode;
 
 const extension = () => vscode.extensions.getExtension(ID);
 const manifest = () => extension().packageJSON;
+const settings = () => Object.assign({}, ...manifest().contributes.configuration.map(({ properties }) => properties));
 const folder = () => workspace.workspaceFolders[0].uri;
 const file = (...path) => vscode.Uri.joinPath(folder(), ...path);
 
@@ -85,15 +86,14 @@ describe("the extension", () => {
   });
 
   it("has each setting with the default that it declares", () => {
-    const { properties } = manifest().contributes.configuration;
-    for (const [key, { default: wanted }] of Object.entries(properties)) {
+    for (const [key, { default: wanted }] of Object.entries(settings())) {
       assert.deepEqual(workspace.getConfiguration().inspect(key).defaultValue, wanted, key);
     }
     assert.equal(workspace.getConfiguration("diffEditor").get("codeLens"), true);
   });
 
   it("takes no program, no hosted model and no sandbox from a folder", async () => {
-    const { properties } = manifest().contributes.configuration;
+    const properties = settings();
     const machine = Object.keys(properties).filter((key) => properties[key].scope === "machine");
     for (const key of ["inglenook.server.command", "inglenook.server.python", "inglenook.hosted.use", "inglenook.hosted.url", "inglenook.checks.sandbox"]) {
       assert.ok(machine.includes(key), `${key} can be set by a folder`);
@@ -110,6 +110,20 @@ describe("the extension", () => {
     assert.deepEqual(used.sort(), ["inReview", "ready", "reviewing", "running"]);
     const code = readFileSync(extension().extensionPath + "/out/extension.js", "utf8");
     for (const name of used) assert.match(code, new RegExp(`["'\`]${name}["'\`]`), `nothing sets inglenook.${name}`);
+  });
+
+  it("takes no key that VS Code has a use for, and the walkthrough names each", async () => {
+    const { keybindings } = manifest().contributes;
+    const page = await workspace.openTextDocument(vscode.Uri.parse("vscode://defaultsettings/keybindings.json"));
+    const rows = JSON.parse(page.getText().slice(0, page.getText().lastIndexOf("]") + 1).replace(/^\s*\/\/.*$/gm, ""));
+    assert.ok(rows.length > 500, "these are not all the keys of VS Code");
+    assert.ok(rows.some(({ key, command }) => key === "shift+alt+y" && command === "inglenook.acceptHunk"), "ours are not among them");
+    const ours = new Set(keybindings.map(({ key }) => key));
+    const first = new Set([...ours].map((key) => key.split(" ")[0])); // a chord takes its first key, too
+    const taken = rows.filter(({ key, command }) => first.has(key.split(" ")[0]) && !command.startsWith("inglenook."));
+    assert.deepEqual(taken, []);
+    const words = readFileSync(extension().extensionPath + "/walkthrough/review.md", "utf8").toLowerCase();
+    assert.deepEqual([...ours].filter((key) => !words.includes(`\`${key}\``)), []);
   });
 
   it("has nothing to say about a file of which nothing is proposed", async () => {
