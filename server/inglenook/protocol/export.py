@@ -38,6 +38,22 @@ SCOPES = {
     "inglenook.ledger.": "machine",
     "inglenook.hosted.": "machine",  # a folder never switches the way out on, nor says where it leads
 }
+GROUPS = {  # the headings of the settings editor, in its order, and what stands below each
+    "Model": ("inglenook.endpoint.",),
+    "Remote Box": ("inglenook.remote.",),
+    "Runs": ("inglenook.outline", "inglenook.rules", "inglenook.reader.", "inglenook.limits."),
+    "Checks": ("inglenook.checks.",),
+    "Review": ("inglenook.lenses", "inglenook.desk."),
+    "Hosted Model": ("inglenook.hosted.",),
+    "Ledger": ("inglenook.ledger.",),
+    "Server": ("inglenook.server.",),
+}
+SHAPES = {  # what the settings editor says at once; the server looks closer, and says it in words of its own
+    "inglenook.remote.host": (r"^(?!-)[^\s'\"`$;&<>|(){}]*$", "A host or user@host, as `ssh` takes it, and nothing else."),
+    "inglenook.hosted.url": (r"^$|^https://[^\s/]+(/\S*)?$", "An address that begins with https://."),
+    "inglenook.endpoint.apiKeyVariable": (r"^$|^[A-Za-z_][A-Za-z0-9_]*$", "The name of an environment variable, not the key itself."),
+    "inglenook.hosted.keyVariable": (r"^$|^[A-Za-z_][A-Za-z0-9_]*$", "The name of an environment variable, not the key itself."),
+}
 Schema = dict[str, Any]
 
 
@@ -140,13 +156,22 @@ def _scope(key: str) -> str:
     return SCOPES.get(key) or SCOPES.get(key.rpartition(".")[0] + ".", "window")
 
 
-def configuration(kept: Schema | None = None) -> Schema:
-    """VS Code's `contributes.configuration`; `kept` are the properties there now, of which the extension's own stay."""
-    properties = {key: value for key, value in (kept or {}).items() if key.startswith(CLIENT_ONLY)}
+def configuration(kept: Sequence[Schema] = ()) -> list[Schema]:
+    """VS Code's `contributes.configuration`, a heading a group; of `kept`, the groups there now, the extension's own settings stay."""
+    there = {key: value for group in kept for key, value in group["properties"].items()}
+    properties = {key: value for key, value in there.items() if key.startswith(CLIENT_ONLY)}
     for key, schema in _leaves(Settings, "inglenook"):
         words = schema.pop("description", "")
-        properties[key] = {**schema, "scope": _scope(key), "markdownDescription": words}
-    return {"title": "Inglenook", "properties": properties}
+        shape = dict(zip(("pattern", "patternErrorMessage"), SHAPES.get(key, ()), strict=False))
+        properties[key] = {**schema, **shape, "scope": _scope(key), "markdownDescription": words}
+    groups = [{key: properties.pop(key) for key in list(properties) if key.startswith(below)} for below in GROUPS.values()]
+    if properties:
+        raise ValueError(f"no group of settings takes {', '.join(properties)}: see GROUPS")
+    return [
+        {"title": title, "order": order, "properties": {key: {**value, "order": at} for at, (key, value) in enumerate(group.items())}}
+        for order, (title, group) in enumerate(zip(GROUPS, groups, strict=True))
+        if group
+    ]
 
 
 def palette() -> list[Schema]:
@@ -259,7 +284,7 @@ def generate(root: Path) -> dict[Path, str]:
         package = json.loads(manifest.read_text("utf-8"))
         contributes = package.setdefault("contributes", {})
         contributes["commands"] = palette()
-        contributes["configuration"] = configuration(contributes.get("configuration", {}).get("properties"))
+        contributes["configuration"] = configuration(contributes.get("configuration", ()))
         files[manifest] = _dump(package)
     return files
 
