@@ -33,7 +33,6 @@ class Abilities:
     configuration_dynamic: bool = False
     lens_refresh: bool = False
     action_literals: bool = False
-    resolves_command: bool = False
     tags_llm: bool = False
 
 
@@ -58,7 +57,6 @@ def read(params: types.InitializeParams) -> Abilities:
     options = params.initialization_options if isinstance(params.initialization_options, dict) else {}
     edit = workspace.workspace_edit or types.WorkspaceEditClientCapabilities()
     action = document.code_action or types.CodeActionClientCapabilities()
-    resolve = action.resolve_support.properties if action.resolve_support else ()
     tags = action.tag_support.value_set if action.tag_support else ()
     pages = workspace.text_document_content
     configuration = workspace.did_change_configuration
@@ -76,6 +74,5 @@ def read(params: types.InitializeParams) -> Abilities:
         configuration_dynamic=bool(configuration and configuration.dynamic_registration),
         lens_refresh=bool(workspace.code_lens and workspace.code_lens.refresh_support),
         action_literals=action.code_action_literal_support is not None,
-        resolves_command=bool(action.data_support) and "command" in resolve,
         tags_llm=types.CodeActionTag.LlmGenerated in tags,
     )

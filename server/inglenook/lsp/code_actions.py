@@ -56,15 +56,7 @@ def offered(session: Session, params: types.CodeActionParams) -> list[types.Code
     chosen = [action for action in actions if wanted is None or any(_within(action.kind, kind) for kind in wanted)]
     if session.abilities.action_literals:
         return list(chosen)
-    return [command for action in chosen if (command := resolved(session, action).command) is not None]
-
-
-def resolved(session: Session, action: types.CodeAction) -> types.CodeAction:
-    """The action with its command, made from the data that it carries."""
-    data = action.data
-    if action.command is None and isinstance(data, dict):
-        action.command = _command(session, action.title, data)
-    return action
+    return [action.command for action in chosen if action.command is not None]
 
 
 def _command(session: Session, title: str, data: dict[str, Any]) -> types.Command:
@@ -118,10 +110,9 @@ def _plain(range_: types.Range) -> dict[str, Any]:
 
 
 def _run(session: Session, title: str, kind: types.CodeActionKind, data: dict[str, Any]) -> types.CodeAction:
-    action = types.CodeAction(title=title, kind=kind, data=data)
-    if session.abilities.tags_llm:
-        action.tags = [types.CodeActionTag.LlmGenerated]
-    return action if session.abilities.resolves_command else resolved(session, action)
+    """The action with its command in it: Helix announces that it resolves commands, asks, and then runs only what stood in the first answer."""
+    tags = [types.CodeActionTag.LlmGenerated] if session.abilities.tags_llm else None
+    return types.CodeAction(title=title, kind=kind, command=_command(session, title, data), tags=tags)
 
 
 # ---- decisions under the cursor

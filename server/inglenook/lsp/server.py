@@ -113,13 +113,12 @@ class Door(LanguageServer):
     def _features(self) -> None:
         for command in commands.HANDLERS:
             self.command(command)(partial(self.execute))
-        actions = types.CodeActionOptions(code_action_kinds=list(code_actions.KINDS), resolve_provider=True)
+        actions = types.CodeActionOptions(code_action_kinds=list(code_actions.KINDS), resolve_provider=False)
         for method, feature, options in (
             (types.INITIALIZE, self._initialize, None),
             (types.INITIALIZED, self._initialized, None),
             (types.SHUTDOWN, self._shutdown, None),
             (types.TEXT_DOCUMENT_CODE_ACTION, self._code_actions, actions),
-            (types.CODE_ACTION_RESOLVE, self._resolve, None),
             (types.TEXT_DOCUMENT_CODE_LENS, self._lenses, types.CodeLensOptions(resolve_provider=False)),
             (types.WORKSPACE_TEXT_DOCUMENT_CONTENT, self._page, None),
             (types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._configured, None),
@@ -160,9 +159,6 @@ class Door(LanguageServer):
 
     def _code_actions(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
         return code_actions.offered(self.session, params)
-
-    def _resolve(self, action: types.CodeAction) -> types.CodeAction:
-        return code_actions.resolved(self.session, action)
 
     def _lenses(self, params: types.CodeLensParams) -> list[types.CodeLens]:
         return lenses.of_document(self.session, params.text_document.uri)
