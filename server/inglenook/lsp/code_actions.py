@@ -110,7 +110,7 @@ def _plain(range_: types.Range) -> dict[str, Any]:
 
 
 def _run(session: Session, title: str, kind: types.CodeActionKind, data: dict[str, Any]) -> types.CodeAction:
-    """The action with its command in it: Helix announces that it resolves commands, asks, and then runs only what stood in the first answer."""
+    """The action with its command in it: Helix says that it resolves commands, and then runs only what stood in the first answer."""
     tags = [types.CodeActionTag.LlmGenerated] if session.abilities.tags_llm else None
     return types.CodeAction(title=title, kind=kind, command=_command(session, title, data), tags=tags)
 
