@@ -3,6 +3,7 @@
 InglenookError
 ├── InputError                what a person or an editor asked for cannot be done as asked
 │   ├── ConfigError           a setting has a value we cannot use
+│   ├── NothingToDo           there is nothing that it could be done to
 │   └── UnknownId             a run, proposal or hunk that we do not know (any more)
 ├── WorkspaceError            a file operation that is refused or cannot be done
 │   ├── OutsideWorkspace      the path leaves every workspace folder
@@ -60,6 +61,10 @@ class ConfigError(InputError):
     """A setting has a value we cannot use."""
 
     code = "config"
+
+
+class NothingToDo(InputError):
+    """There is nothing that it could be done to; editors take it as any InputError, a terminal has an exit code for it."""
 
 
 class UnknownId(InputError):

@@ -45,9 +45,11 @@ async def test_a_commit_message_is_given_back_and_nothing_is_committed(folder: P
         return subprocess.run(["git", *words], cwd=folder, capture_output=True, check=True, text=True).stdout
 
     async with FakeOpenAI(["Add sums\n\nThey were missing."]) as fake, Editor(folder, settings=settings(fake.url)) as editor:
-        with pytest.raises(Refusal, match="Nothing is staged"):
+        with pytest.raises(Refusal, match="There is no git repository"):
             await editor.command("commit.message")
         git("init", "-q")
+        with pytest.raises(Refusal, match="Nothing is staged"):
+            await editor.command("commit.message")
         git("add", "calc.py")
         before = git("status", "--porcelain=v2", "--branch")
         made = await editor.command("commit.message", uri=folder.as_uri())

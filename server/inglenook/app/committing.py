@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inglenook.agents import port
-from inglenook.errors import InglenookError, InputError
+from inglenook.errors import InglenookError, InputError, NothingToDo
 from inglenook.ledger import facts
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 KEY = "Assisted-by"
 UNDECIDED = "Stage what belongs into the commit (git add), then ask again."
+NO_REPOSITORY = "A folder that has a `.git` folder of its own is meant; git init makes one."
 SECONDS, OUTPUT_TOKENS = 180.0, 800
 
 
@@ -45,7 +46,8 @@ class _NoGate:
 
 async def trailers(services: Services, ledger: Keeping | None, folder: str = "") -> tuple[str, ...]:
     """A line for each thing that was accepted since the last commit in a file that is staged, oldest first: `Assisted-by: MODEL
-    (Inglenook): what it was`. InputError if nothing is staged; ProcessError, WorkspaceError, LedgerError."""
+    (Inglenook): what it was`. NothingToDo if nothing is staged; InputError without a repository; ProcessError,
+    WorkspaceError, LedgerError."""
     jail, staged = await _staged(services, folder)
     return _trailers(_accepted(ledger, jail, staged), ledger)
 
@@ -53,7 +55,8 @@ async def trailers(services: Services, ledger: Keeping | None, folder: str = "")
 async def message(
     services: Services, ledger: Keeping | None, record: Callable[[facts.Fact], None], folder: str = "", *, new_id: Callable[[str], str]
 ) -> Message:
-    """Asks the model for a message. InputError if nothing is staged, or nothing that a model may see; EndpointError and so on."""
+    """Asks the model for a message. NothingToDo if nothing is staged; InputError without a repository, or if no model may see any of it;
+    EndpointError and so on."""
     from inglenook.agents import commit
     from inglenook.agents.ending import Halt
     from inglenook.app.recording import leased
@@ -109,12 +112,15 @@ async def _staged(services: Services, folder: str) -> tuple[Jail, Staged]:
     from inglenook.workspace.git import Git
 
     jails = [jail for jail in services.documents.folders if folder in ("", jail.root, jail.name)]
-    for jail in jails:
+    repositories = [jail for jail in jails if Git(jail).is_repository()]
+    for jail in repositories:
         staged = await Git(jail).staged()
         if staged.names:
             return jail, staged
-    names = " and ".join(f"`{jail.name}`" for jail in jails) or "this folder"
-    raise InputError(f"Nothing is staged in {names}, or it is no git repository.", hint=UNDECIDED)
+    names = " and ".join(f"`{jail.name}`" for jail in repositories or jails) or "this folder"
+    if not repositories:
+        raise InputError(f"There is no git repository at the top of {names}.", hint=NO_REPOSITORY)
+    raise NothingToDo(f"Nothing is staged in {names}.", hint=UNDECIDED)
 
 
 def _accepted(ledger: Keeping | None, jail: Jail, staged: Staged) -> tuple[Listed, ...]:

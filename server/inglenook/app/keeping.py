@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
 from inglenook import __version__
-from inglenook.errors import FileMissing, InglenookError, InputError, LedgerError, OutsideWorkspace, WorkspaceError
+from inglenook.errors import FileMissing, InglenookError, LedgerError, NothingToDo, OutsideWorkspace, WorkspaceError
 from inglenook.ledger.audit import Audit
 from inglenook.ledger.disk import folder_for
 from inglenook.ledger.facts import EditBegun, EditMade, FileMark, HunksDecided, RolledBack, Who
@@ -112,13 +112,13 @@ class Keeping:
         if acceptance_id is None:
             listed = self.listed()
             if not listed:
-                raise InputError("Nothing was accepted here yet, so there is nothing to roll back.")
+                raise NothingToDo("Nothing was accepted here yet, so there is nothing to roll back.")
             acceptance_id = listed[0].id
         acceptance = self.acceptances.load(acceptance_id, self._admit)
         files = tuple(self._cautioned(change) for change in undo_of(acceptance))
         files = _told(files, acceptance)
         if not files:
-            raise InputError(f"“{acceptance.title}” left every text as it was; there is nothing to roll back.")
+            raise NothingToDo(f"“{acceptance.title}” left every text as it was; there is nothing to roll back.")
         title = acceptance.title.removeprefix("Roll back: ")
         title = f"Roll back: {title}" if not acceptance.undoes else title  # a roll back of a roll back makes the change again
         summary = f"Undoes what was accepted on {acceptance.at}."

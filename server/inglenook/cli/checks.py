@@ -16,7 +16,7 @@ from inglenook.app.services import Services, build
 from inglenook.cli import exits
 from inglenook.cli.report import MARKS, show_checks
 from inglenook.cli.run import folder_of
-from inglenook.errors import InglenookError, InputError
+from inglenook.errors import InputError
 from inglenook.proposal.model import Verdict
 from inglenook.terminal import console, said, stopping_at_signals, styled
 from inglenook.verify import Check, adopt, by_name, declared, to_adopt
@@ -29,20 +29,16 @@ HOW_TO_DECLARE = 'Declare one in .inglenook/checks.toml:\n[[check]]\nname = "tes
 def command(options: argparse.Namespace) -> int:
     """Lists, adopts or runs; answers the exit code: 4 if a check did not pass, 1 if there was nothing to adopt or to run."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        env = environment()
-        services = build(resolve(load(env), env), [str(folder_of(options.folder))])
-        code = exits.APPLIED
-        if options.adopt is not None:
-            code = _adopt(err, services, options.adopt)
-        if options.run is not None:
-            return _run(err, services, options.run)
-        if options.adopt is None:
-            _list(out, services)
-        return code
-    except InglenookError as error:
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    env = environment()
+    services = build(resolve(load(env), env), [str(folder_of(options.folder))])
+    code = exits.APPLIED
+    if options.adopt is not None:
+        code = _adopt(err, services, options.adopt)
+    if options.run is not None:
+        return _run(err, services, options.run)
+    if options.adopt is None:
+        _list(out, services)
+    return code
 
 
 def _list(out: Console, services: Services) -> None:

@@ -23,12 +23,8 @@ NONE = "Nothing of what is staged was accepted here since the last commit."
 def command(options: argparse.Namespace) -> int:
     """Prints the message, or only the trailers; 1 if there are no trailers."""
     err = console(sys.stderr)
-    try:
-        services = build(_config(options), [str(folder_of(options.folder))])
-        found = anyio.run(_write, services, options.trailers)
-    except InglenookError as error:
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    services = build(_config(options), [str(folder_of(options.folder))])
+    found = anyio.run(_write, services, options.trailers)
     if found.withheld:
         one = found.withheld == 1
         err.print(said("!", f"{found.withheld} staged file{'' if one else 's'} {'is' if one else 'are'} kept from models.", style="yellow"))

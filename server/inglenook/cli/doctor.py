@@ -14,7 +14,7 @@ from rich.console import Console
 from inglenook.app.config import environment, load, resolve, settings_from
 from inglenook.cli import exits
 from inglenook.cli.run import folder_of, with_remote
-from inglenook.errors import ConfigError, InglenookError
+from inglenook.errors import ConfigError
 from inglenook.terminal import console, said, stopping_at_signals, styled
 
 if TYPE_CHECKING:
@@ -27,18 +27,13 @@ WARNED = exits.NOTHING
 
 def command(options: argparse.Namespace) -> int:
     """Shows the page; 0 all well, 1 warnings, 2 the settings are wrong, 3 something else without which no run works."""
-    out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        config, trouble = _configured(options)
-        findings = anyio.run(_examined, config, trouble, str(folder_of(options.folder)))
-    except InglenookError as error:
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    config, trouble = _configured(options)
+    findings = anyio.run(_examined, config, trouble, str(folder_of(options.folder)))
     code = _code(findings)
     if options.json:
         print(json.dumps(as_json(findings, code), ensure_ascii=False, indent=2))
     else:
-        _show(out, findings)
+        _show(console(sys.stdout), findings)
     return code
 
 

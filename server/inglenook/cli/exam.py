@@ -25,16 +25,10 @@ if TYPE_CHECKING:
 def command(options: argparse.Namespace) -> int:
     """Takes the exam, or shows the one that was taken; 3 if the model's side fails."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        config = configured(options)
-        found = anyio.run(_examined, config, options.again, err)
-        if isinstance(found, InglenookError):
-            raise found
-    except InglenookError as error:
-        if options.json:
-            print(json.dumps({"error": error.message, "hint": error.hint, "code": error.code}, ensure_ascii=False))
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    config = configured(options)
+    found = anyio.run(_examined, config, options.again, err)
+    if isinstance(found, InglenookError):
+        raise found
     exam, words = found
     if options.json:
         from inglenook.endpoints.exam import as_json

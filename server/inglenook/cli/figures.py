@@ -15,7 +15,7 @@ from inglenook.app.config import environment, load, resolve
 from inglenook.app.reporting import BESIDE, FIVE, HOW, Asked, Row, as_json, ask, difference, outcomes, shown, since_words, sparkline, trend
 from inglenook.cli import exits
 from inglenook.cli.run import folder_of
-from inglenook.errors import InglenookError, InputError
+from inglenook.errors import InputError
 from inglenook.ledger.figures import Figures
 from inglenook.terminal import console, one_line, said, styled
 
@@ -25,15 +25,11 @@ LABELS, COLUMN, LEAST, MOST = 48, 18, 2, 6  # characters of the labels and of a 
 def command(options: argparse.Namespace) -> int:
     """Shows the report; 1 if there is nothing to report yet."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        env = environment()
-        compare = tuple(options.compare) if options.compare else None
-        folder = str(folder_of(options.folder))
-        asked = ask(resolve(load(env), env).state_dir, folder, since=options.since, compare=compare)
-        return _show(asked, options, out, err)
-    except InglenookError as error:
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    env = environment()
+    compare = tuple(options.compare) if options.compare else None
+    folder = str(folder_of(options.folder))
+    asked = ask(resolve(load(env), env).state_dir, folder, since=options.since, compare=compare)
+    return _show(asked, options, out, err)
 
 
 def _show(asked: Asked, options: argparse.Namespace, out: Console, err: Console) -> int:

@@ -26,31 +26,24 @@ if TYPE_CHECKING:
 
 def command(options: argparse.Namespace) -> int:
     """Answers on stdout; the exit code."""
-    out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        from dataclasses import replace
+    from dataclasses import replace
 
-        from inglenook.app.fit import Question
+    from inglenook.app.fit import Question
 
-        env = environment()
-        config = resolve(load(env), env)
-        if options.remote:
-            config = with_remote(config, options.remote)
-        elif options.endpoint:
-            config = replace(config, url=options.endpoint, model="", remote="")
-        question = Question(options.model, options.bits, options.device, options.window, options.cache.lower())
-        found = anyio.run(_asked, question, config)
-        if isinstance(found, InglenookError):
-            raise found
-    except InglenookError as error:
-        if options.json:
-            print(json.dumps({"fits": None, "error": error.message, "hint": error.hint}, ensure_ascii=False))
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    env = environment()
+    config = resolve(load(env), env)
+    if options.remote:
+        config = with_remote(config, options.remote)
+    elif options.endpoint:
+        config = replace(config, url=options.endpoint, model="", remote="")
+    question = Question(options.model, options.bits, options.device, options.window, options.cache.lower())
+    found = anyio.run(_asked, question, config)
+    if isinstance(found, InglenookError):
+        raise found
     if options.json:
         print(json.dumps(as_json(found), ensure_ascii=False, indent=2))
     else:
-        show(out, found)
+        show(console(sys.stdout), found)
     return exits.APPLIED
 
 

@@ -11,7 +11,6 @@ from inglenook.app.config import environment, load, resolve
 from inglenook.app.remembering import Remembered
 from inglenook.cli import exits
 from inglenook.cli.run import folder_of
-from inglenook.errors import InglenookError
 from inglenook.ledger.disk import folder_for
 from inglenook.ledger.forgetting import Deleted, forget, kept
 from inglenook.terminal import console, said
@@ -22,14 +21,10 @@ NO_TERMINAL = "Nothing was deleted: nobody can be asked here. Pass --yes to dele
 def command(options: argparse.Namespace) -> int:
     """Deletes what is kept of the folder; 1 if that is nothing, 5 if the person says no or another Inglenook has it open."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        env = environment()
-        state_dir = resolve(load(env), env).state_dir
-        root = str(folder_of(options.folder).resolve())
-        return _forget(state_dir, root, out, err, yes=options.yes)
-    except InglenookError as error:
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.REFUSED
+    env = environment()
+    state_dir = resolve(load(env), env).state_dir
+    root = str(folder_of(options.folder).resolve())
+    return _forget(state_dir, root, out, err, yes=options.yes)
 
 
 def _forget(state_dir: str, root: str, out: Console, err: Console, *, yes: bool) -> int:

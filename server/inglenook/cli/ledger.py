@@ -16,7 +16,7 @@ from inglenook.app.runs import Runs
 from inglenook.app.services import Services, build
 from inglenook.cli import exits
 from inglenook.cli.run import Job, folder_of
-from inglenook.errors import InglenookError, WorkspaceError
+from inglenook.errors import NothingToDo, WorkspaceError
 from inglenook.ledger.disk import folder_for
 from inglenook.ledger.verify import verify
 from inglenook.proposal.model import FileChange
@@ -31,23 +31,15 @@ FILES = 4  # that a line of the list names
 def rollback(options: argparse.Namespace) -> int:
     """Lists the acceptances, or rolls one back like a run's proposal; answers the exit code."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        return _list(out, err, _services(options)) if options.list else RollBack(options, out, err).run()
-    except InglenookError as error:
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    return _list(out, _services(options)) if options.list else RollBack(options, out, err).run()
 
 
 def audit(options: argparse.Namespace) -> int:
     """Reads the whole audit of the folder; 4 if it is not what was written."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        env = environment()
-        folder = folder_for(resolve(load(env), env).state_dir, folder_of(options.folder))
-        report = verify(folder)
-    except InglenookError as error:
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    env = environment()
+    folder = folder_for(resolve(load(env), env).state_dir, folder_of(options.folder))
+    report = verify(folder)
     for note in report.notes:
         err.print(said("!", note, style="yellow"))
     if report.finding is not None:
@@ -101,12 +93,11 @@ def _services(options: argparse.Namespace) -> Services:
     return build(resolve(load(env), env), [str(folder_of(options.folder))])
 
 
-def _list(out: Console, err: Console, services: Services) -> int:
+def _list(out: Console, services: Services) -> int:
     ledger = open_ledger(services.documents, services.config.state_dir, new_id=services.new_id)
     rows = ledger.listed() if ledger is not None else ()
     if not rows:
-        err.print(said("·", NOTHING_YET, style="yellow"))
-        return exits.NOTHING
+        raise NothingToDo(NOTHING_YET)
     undone = {row.undoes: row.id for row in rows if row.undoes}
     for row in rows:
         more = f" and {len(row.files) - FILES} more" if len(row.files) > FILES else ""

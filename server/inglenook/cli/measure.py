@@ -27,16 +27,10 @@ if TYPE_CHECKING:
 def command(options: argparse.Namespace) -> int:
     """Measures, prints and keeps it; 3 if the model's side fails."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        config = configured(options)
-        found = anyio.run(_measured, config, options.up_to, options.minutes * 60.0, err)
-        if isinstance(found, InglenookError):
-            raise found
-    except InglenookError as error:
-        if options.json:
-            print(json.dumps({"error": error.message, "hint": error.hint, "code": error.code}, ensure_ascii=False))
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    config = configured(options)
+    found = anyio.run(_measured, config, options.up_to, options.minutes * 60.0, err)
+    if isinstance(found, InglenookError):
+        raise found
     if options.json:
         from inglenook.endpoints.measuring import as_json
 

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from inglenook.app.config import Config, environment, load, resolve
-from inglenook.cli import exits
+from inglenook.cli import ends, exits
 from inglenook.cli.run import folder_of, with_remote
-from inglenook.errors import EndpointDown, InglenookError
+from inglenook.errors import EndpointDown, InglenookError, NothingToDo
 from inglenook.terminal import Line, console, live, said, stopping_at_signals, styled
 
 if TYPE_CHECKING:
@@ -34,22 +34,25 @@ Made = TypeVar("Made")
 def command(options: argparse.Namespace) -> int:
     """Lists what is found, or does what was asked; 3 if nobody serves models."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        config = _configured(options)
-        if options.unpin:
-            return _unpin(out, options)
-        if options.pull:
-            return _pull(out, err, config, options.pull)
-        if options.use:
-            return _use(out, err, config, options.use)
-        if options.pin is not None:
-            return _pin(out, config, options)
-        return _list(out, err, config, as_json=options.json)
-    except InglenookError as error:
-        if options.json:
-            print(json.dumps({"error": error.message, "hint": error.hint}, ensure_ascii=False))
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    config = _configured(options)
+    if options.unpin:
+        return _done(out, _unpin(options), options)
+    if options.pull:
+        return _done(out, _pull(err, config, options.pull), options)
+    if options.use:
+        return _done(out, _use(err, config, options.use), options)
+    if options.pin is not None:
+        return _done(out, _pin(config, options), options)
+    return _list(out, err, config, as_json=options.json)
+
+
+def _done(out: Console, words: str, options: argparse.Namespace) -> int:
+    """Says what was done."""
+    if options.json:
+        print(ends.as_json(exits.APPLIED, "done", words))
+    else:
+        out.print(said("✓", words, style="green"))
+    return exits.APPLIED
 
 
 def _configured(options: argparse.Namespace) -> Config:
@@ -140,7 +143,7 @@ async def _servers(config: Config) -> tuple[Endpoint, ...]:
     return found
 
 
-def _pull(out: Console, err: Console, config: Config, name: str) -> int:
+def _pull(err: Console, config: Config, name: str) -> str:
     """Has a server download a model, with a line of how far it is; Ctrl-C ends it."""
     import time
 
@@ -165,8 +168,7 @@ def _pull(out: Console, err: Console, config: Config, name: str) -> int:
         with live(err, line):
             return await pull(endpoint, name, tell, config.key)
 
-    out.print(said("✓", _run(work), style="green"))
-    return exits.APPLIED
+    return _run(work)
 
 
 def progress_words(progress: Progress) -> str:
@@ -178,7 +180,7 @@ def progress_words(progress: Progress) -> str:
     return f"{progress.words} {gigabytes(progress.done)} of {gigabytes(progress.total)} ({progress.share * 100:.0f} %)"
 
 
-def _use(out: Console, err: Console, config: Config, name: str) -> int:
+def _use(err: Console, config: Config, name: str) -> str:
     from inglenook.app.choosing import having
     from inglenook.endpoints.swapping import Shelf
 
@@ -188,11 +190,10 @@ def _use(out: Console, err: Console, config: Config, name: str) -> int:
         room = f"; {', '.join(moved)} made room" if moved else ""
         return f"{info.name} is loaded{room}."
 
-    out.print(said("✓", _run(work), style="green"))
-    return exits.APPLIED
+    return _run(work)
 
 
-def _pin(out: Console, config: Config, options: argparse.Namespace) -> int:
+def _pin(config: Config, options: argparse.Namespace) -> str:
     from inglenook.app.choosing import having
     from inglenook.endpoints.pinned import pin, pin_of
 
@@ -204,8 +205,7 @@ def _pin(out: Console, config: Config, options: argparse.Namespace) -> int:
     with _documents(options) as documents:
         place = pin(documents, made)
     told = f"build {made.digest}" if made.digest else f"{made.server} does not tell which build it is, so only its name is compared"
-    out.print(said("✓", f"{place} pins {made.name} ({told}).", style="green"))
-    return exits.APPLIED
+    return f"{place} pins {made.name} ({told})."
 
 
 @contextmanager
@@ -222,12 +222,10 @@ def _documents(options: argparse.Namespace) -> Iterator[Documents]:
             jail.close()
 
 
-def _unpin(out: Console, options: argparse.Namespace) -> int:
+def _unpin(options: argparse.Namespace) -> str:
     from inglenook.endpoints.pinned import unpin
 
     with _documents(options) as documents:
-        was = unpin(documents)
-    out.print(
-        said("✓" if was else "·", "No model is pinned any more." if was else "No model was pinned.", style="green" if was else "cyan")
-    )
-    return exits.APPLIED if was else exits.NOTHING
+        if not unpin(documents):
+            raise NothingToDo("No model was pinned.")
+    return "No model is pinned any more."

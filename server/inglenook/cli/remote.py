@@ -26,18 +26,14 @@ if TYPE_CHECKING:
 def command(options: argparse.Namespace) -> int:
     """Says how it stands; 3 if no model server of the box can be used."""
     out, err = console(sys.stdout), console(sys.stderr)
-    try:
-        env = environment()
-        config = resolve(load(env), env)
-        config = with_remote(config, options.host) if options.host else replace(config, url="")
-        if not config.remote:
-            raise ConfigError("No remote box is named.", hint="Say `inglenook remote HOST`, or set `remote.host` in settings.toml.")
-        state = anyio.run(_work, options, config, err)
-        if isinstance(state, InglenookError):
-            raise state
-    except InglenookError as error:
-        err.print(said("✗", error.message, style="red", hint=error.hint))
-        return exits.of_error(error)
+    env = environment()
+    config = resolve(load(env), env)
+    config = with_remote(config, options.host) if options.host else replace(config, url="")
+    if not config.remote:
+        raise ConfigError("No remote box is named.", hint="Say `inglenook remote HOST`, or set `remote.host` in settings.toml.")
+    state = anyio.run(_work, options, config, err)
+    if isinstance(state, InglenookError):
+        raise state
     return _show(state, out, err)
 
 

@@ -12,13 +12,13 @@ from rich.text import Text
 
 from inglenook.app.events import Answered, Ended
 from inglenook.cli.asking import header
+from inglenook.cli.ends import FORMAT
 from inglenook.cli.watching import Watch
 from inglenook.proposal.diff import unified
 from inglenook.proposal.model import FileChange, Verdict
 from inglenook.review.session import Review
 from inglenook.terminal import amounts, clean, diff, said, styled
 
-FORMAT = 1  # of the JSON object; grows when a key changes its meaning
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "timed_out": ("✗", "red"), "not_run": ("·", "yellow")}
 
 

@@ -192,7 +192,7 @@ def _execute(root: str, command: tuple[str, ...], overrides: tuple[str, ...]) ->
             kill_after_timeout=SECONDS,
         )
     except git.exc.GitCommandNotFound:
-        raise ProcessError("git is not installed, or not on the PATH.") from None
+        raise ProcessError("git is not installed, or not on the PATH.", hint="Install git, or add its folder to the PATH.") from None
     return int(code or 0), bytes(out)
 
 
@@ -201,5 +201,5 @@ def _gitpython() -> Any:
     try:
         import git
     except ImportError as error:
-        raise ProcessError("git is not installed, or not on the PATH.") from error
+        raise ProcessError("git is not installed, or not on the PATH.", hint="Install git, or add its folder to the PATH.") from error
     return git

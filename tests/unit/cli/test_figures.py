@@ -59,7 +59,7 @@ def test_a_person_is_asked_before_anything_is_forgotten(tmp_path: Path) -> None:
 def test_a_commit_message_goes_to_stdout_alone(tmp_path: Path) -> None:
     async def act(desk: Desk) -> None:
         none = await desk.say("commit-message")
-        assert none.code == 2 and "git add" in none.stderr
+        assert none.code == 2 and "There is no git repository" in none.stderr
         git(desk, "init", "-q")
         git(desk, "add", ".")
         async with FakeOpenAI(["Rename it\n\nIt was misleading."]) as fake:

@@ -23,6 +23,7 @@ import pytest
 
 from fakes.openai import FakeOpenAI, Request, Scripted, turn
 from fakes.tty import Shown, at_terminal, without_terminal
+from inglenook.cli import exits
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios" / "cli"
 CASES = sorted(SCENARIOS.glob("*.json"))
@@ -92,6 +93,7 @@ def test_scenario(file: Path, tmp_path: Path) -> None:
     case, shown = scene.case, anyio.run(scene.run)
     everything = f"exit {shown.code}\n--- stdout or screen\n{shown.screen}\n--- stderr\n{shown.stderr}"
     assert shown.code == case["exit"], everything
+    assert shown.code in {**exits.TABLE[case["argv"][0]], **exits.EVERY}, everything
     for text in (*case.get("stdout", ()), *case.get("screen", ())):
         assert text in shown.screen, everything
     for text in case.get("stderr", ()):
