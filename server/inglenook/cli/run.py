@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from logging.handlers import RotatingFileHandler
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import anyio
 from rich.console import Console
 
-from inglenook.agents.port import Focus, Gate, OutlinePolicy, Task
+from inglenook.agents.port import Gate, OutlinePolicy, Task
 from inglenook.app.config import Config, environment, load, resolve
 from inglenook.app.events import Ended
 from inglenook.app.runs import Runs
@@ -26,18 +26,18 @@ from inglenook.app.services import Services, build
 from inglenook.cli import exits
 from inglenook.cli.asking import AskingGate, HunkByHunk, OpenGate
 from inglenook.cli.consenting import consent_of
+from inglenook.cli.places import Say, focuses_of, places_of
 from inglenook.cli.report import as_json, show_answer, show_proposal, show_verdict
 from inglenook.cli.watching import Watch
 from inglenook.errors import ConfigError, FileExists, FileMissing, InglenookError, InputError, LedgerError, StaleError, WorkspaceError
 from inglenook.terminal import Line, console, live, said, stopping_at_signals
-from inglenook.workspace.grants import Place, place_of
+from inglenook.workspace.grants import Place
 from inglenook.workspace.withholding import Hushed
 
 if TYPE_CHECKING:
     from inglenook.review.fitting import Fitting
     from inglenook.review.session import Review
 
-LINES = re.compile(r"(?P<file>.+):(?P<first>\d+)(?:-(?P<last>\d+))?")
 LOG_BYTES = 1_000_000
 NO_TERMINAL = "Nothing was written: there is no terminal to ask on. Use --yes to accept all of it, or --dry-run to look only."
 
@@ -55,10 +55,9 @@ def command(options: argparse.Namespace) -> int:
         return exits.APPLIED
     except InglenookError as error:
         code = exits.of_error(error)
-        if options.json:
-            print(as_json(Ended("", "failed", error.message, error.hint, error.code), None, job.watch, (), code))
-        else:
-            err.print(said("✗", error.message, style="red", hint=error.hint))
+        if not options.json:
+            raise
+        print(as_json(Ended("", "failed", error.message, error.hint, error.code), None, job.watch, (), code))
         return code
 
 
@@ -76,7 +75,7 @@ class Job:
         config = configured(self.options)
         self.log = log_to(config.state_dir)
         services = build(config, [str(folder_of(self.options.folder))])
-        task = task_of(services, self.options)
+        task = task_of(services, self.options, self._note)
         only = places_of(services, self.options.only)
         runs, ended = anyio.run(self._work, services, task, only)
         review = self.watch.review.review if self.watch.review else None
@@ -196,6 +195,9 @@ class Job:
             runs.settle(proposal_id, fitting, applied=True)
         return exits.APPLIED, _written(review, fitting)
 
+    def _note(self, words: str) -> None:
+        self.err.print(said("·", words, style="yellow"))
+
     def _warn(self, words: str) -> None:
         if not self.options.json:
             self.err.print(said("!", words, style="yellow"))
@@ -266,54 +268,26 @@ def folder_of(words: str) -> Path:
     return folder
 
 
-def task_of(services: Services, options: argparse.Namespace) -> Task:
-    """The task in jailed paths. One file alone is the focus; with several, or folders, none is."""
+def task_of(services: Services, options: argparse.Namespace, say: Say) -> Task:
+    """The task in jailed paths. One file alone is the focus; with several, or folders, none is. say: hears what else to know."""
     if options.team:
-        return _team_task(services, options)
+        return _team_task(services, options, say)
     if not options.task.strip() and options.kind in ("edit", "refactor"):
         raise InputError("The task is empty.", hint='Say what to do: inglenook run "rename Basket to Cart".')
-    focuses = [f for f in (_focus(services, word) for word in options.paths) if f is not None]
+    focuses = focuses_of(services, options.paths, say)
     if len(focuses) == 1 and services.documents.kind(focuses[0].path) == "file":
         return Task(options.kind, options.task, focus=focuses[0])
     return Task(options.kind, options.task, paths=tuple(f.path for f in focuses))
 
 
-def _team_task(services: Services, options: argparse.Namespace) -> Task:
+def _team_task(services: Services, options: argparse.Namespace, say: Say) -> Task:
     """The task of `--command NAME`, about the paths that are named. InputError if there is no such command."""
     from inglenook.app.teaching import taught
 
     if not services.config.rules:
         raise InputError("--command and --no-rules do not go together: the commands of a team are such rules.")
     command = taught(services.documents).named(options.team)
-    return task_of(services, argparse.Namespace(team="", task=command.prompt, kind=command.kind, paths=options.paths))
-
-
-def places_of(services: Services, words: Sequence[str]) -> tuple[Place, ...]:
-    """What `--only` names, as places to grant; none for the whole folder. FileMissing, OutsideWorkspace."""
-    named = [_focus(services, word.rstrip("/") or word) for word in words]
-    return () if None in named else tuple(place_of(services.documents, focus.path) for focus in named if focus is not None)
-
-
-def _focus(services: Services, word: str) -> Focus | None:
-    """A path of the command line, perhaps with lines behind it; None for the folder itself, which is meant anyway."""
-    first = last = None
-    lines = LINES.fullmatch(word)
-    if lines and not Path(word).exists():
-        word, first = lines["file"], int(lines["first"]) - 1
-        last = int(lines["last"] or lines["first"])
-        if first < 0 or last <= first:
-            raise InputError(f"{lines[0]} names no lines.", hint="Lines count from 1: FILE:12 or FILE:12-30.")
-    place = Path(word).absolute()
-    if not Path(word).exists():  # as the paths that we show are written: below the workspace folder
-        place = next((there for jail in services.documents.folders if (there := Path(jail.root, word)).exists()), place)
-    if any(place.resolve() == Path(jail.root).resolve() for jail in services.documents.folders):
-        return None
-    path = services.documents.place(str(place))
-    if services.documents.kind(path) is None:
-        if Path(word).is_symlink():
-            raise FileMissing(f"{word} is a link out of the folder, or to nothing.", hint="No link out of the folder is ever followed.")
-        raise FileMissing(f"There is no file or folder {word}.", hint="Paths are looked for from here, then in the workspace folder.")
-    return Focus(path, first, last)
+    return task_of(services, argparse.Namespace(team="", task=command.prompt, kind=command.kind, paths=options.paths), say)
 
 
 @contextmanager
