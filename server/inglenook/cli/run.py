@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from inglenook.review.session import Review
 
 LOG_BYTES = 1_000_000
+HOSTS = "HOST, USER@HOST, HOST:PORT with the port of the model server there, [IPV6]:PORT, or ssh://HOST:PORT with the port of ssh."
 NO_TERMINAL = "Nothing was written: there is no terminal to ask on. Use --yes to accept all of it, or --dry-run to look only."
 
 
@@ -253,12 +254,32 @@ def configured(options: argparse.Namespace) -> Config:
 def with_remote(config: Config, words: str) -> Config:
     """With the box that HOST[:PORT] names instead of any other server. What follows the name in `ssh://HOST:PORT`, or an
     IPv6 address without brackets, is ssh's own. ConfigError."""
-    named = re.fullmatch(r"(?P<host>[^:]+|.*\[.+\]):(?P<port>\d+)", words)
-    host, port = (named["host"], int(named["port"])) if named else (words, config.remote_port if words == config.remote else 0)
-    if port > 65_535:
-        raise ConfigError(f"{port} is no port.", hint="--remote takes HOST or HOST:PORT, the port of the model server there.")
-    bare = re.sub(r"\[(.+)\]$", r"\1", host)
-    return replace(config, url="", model="", remote=bare, remote_port=port)
+    from inglenook.endpoints.ssh import checked
+
+    host, port = _host_and_port(words.strip())
+    if port is None:
+        port = config.remote_port if host == config.remote else 0
+    return replace(config, url="", model="", remote=checked(host), remote_port=port)
+
+
+def _host_and_port(words: str) -> tuple[str, int | None]:
+    """HOST[:PORT] in its parts; the port is None where none is named. ConfigError."""
+    if re.match(r"(?!ssh:)\w+://", words):
+        raise ConfigError(f"{words} is no name of a machine for ssh.", hint=f"{HOSTS} An address of a web server goes behind --endpoint.")
+    if words.startswith("ssh://") or (words.count(":") > 1 and "[" not in words):
+        return words, None
+    named = re.fullmatch(r"(?P<before>[^:]*@)?(?P<host>\[(?P<six>[^][]*)\]|[^][:@]*)(?P<more>:(?P<port>.*))?", words)
+    if named is None or not (named["host"] if named["six"] is None else named["six"]):
+        raise ConfigError(f"{words!r} names no machine.", hint=HOSTS)
+    host = (named["before"] or "") + (named["six"] or named["host"])
+    if named["more"] is None:
+        return host, None
+    port = named["port"].strip()
+    if not port:
+        raise ConfigError(f"{words} ends with a colon and no port.", hint=HOSTS)
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
+        raise ConfigError(f"{port} is no port.", hint=HOSTS)
+    return host, int(port)
 
 
 def folder_of(words: str) -> Path:

@@ -195,6 +195,9 @@ def checked(host: str) -> str:
     for part, forbidden in ((user, "'`\"$;&<>|(){}"), (name, "'`\"$;&<>|(){}\\")):
         if part.startswith("-") or any(c in forbidden or c.isspace() or not c.isprintable() for c in part):
             raise ConfigError(f"{host!r} is no name of a machine for ssh.", hint="`inglenook.remote.host` takes a host or user@host.")
+    if name.count(":") == 1 and not words.startswith("ssh://"):
+        hint = "`inglenook.remote.host` takes a host or user@host; the port of its model server is a setting of its own."
+        raise ConfigError(f"{host!r} is no name of a machine for ssh: a port may not stand behind it.", hint=hint)
     if not name.strip("/"):
         raise ConfigError(f"{host!r} names no machine.", hint="`inglenook.remote.host` takes a host or user@host.")
     return words

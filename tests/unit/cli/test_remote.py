@@ -14,7 +14,7 @@ from fakes.sshd import Sshd, needs_sshd
 from fakes.tty import Shown, without_terminal
 from inglenook.app.config import Config
 from inglenook.cli import main
-from inglenook.cli.run import with_remote
+from inglenook.cli.run import HOSTS, with_remote
 from inglenook.errors import ConfigError
 
 REPLY = "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"
@@ -84,6 +84,10 @@ NAMED = [
     ("fe80::1:22", "fe80::1:22", 0),
     ("[::1]:8000", "::1", 8000),
     ("me@[fe80::1]:8000", "me@fe80::1", 8000),
+    ("[::1]", "::1", 0),
+    ("me@box", "me@box", 0),
+    ("WORK\\me@box:80", "WORK\\me@box", 80),
+    (" box:8080 ", "box", 8080),
 ]
 
 
@@ -99,6 +103,43 @@ def test_the_port_of_the_settings_stays_with_their_own_host() -> None:
     assert with_remote(mine, "other").remote_port == 0
     with pytest.raises(ConfigError, match="70000 is no port"):
         with_remote(mine, "box:70000")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("box:", "box: ends with a colon and no port."),
+        ("me@box:", "me@box: ends with a colon and no port."),
+        ("[::1]:", "[::1]: ends with a colon and no port."),
+        ("box:eighty", "eighty is no port."),
+        ("box:0", "0 is no port."),
+        ("box:-1", "-1 is no port."),
+        ("box:80a", "80a is no port."),
+        ("box:٣٣", "٣٣ is no port."),
+        (":8080", "':8080' names no machine."),
+        (":", "':' names no machine."),
+        ("", "'' names no machine."),
+        ("me@:80", "'me@:80' names no machine."),
+        ("[]:80", "'[]:80' names no machine."),
+        ("http://box:8080", "http://box:8080 is no name of a machine for ssh."),
+    ],
+)
+def test_what_names_no_box_is_refused_with_what_is_allowed(words: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        with_remote(Config(), words)
+    assert refused.value.message == said
+    assert refused.value.hint.startswith(HOSTS)
+
+
+@pytest.mark.parametrize("words", ["-oProxyCommand=id", "a b", "box;id:80", "ssh://"])
+def test_what_ssh_could_take_for_something_else_is_refused(words: str) -> None:
+    with pytest.raises(ConfigError, match=r"is no name of a machine for ssh|names no machine"):
+        with_remote(Config(), words)
+
+
+def test_a_host_with_nothing_behind_its_colon_reaches_no_ssh(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remote", "host:"]) == 2
+    assert "host: ends with a colon and no port." in capsys.readouterr().err
 
 
 def test_two_servers_at_once_are_a_usage_error() -> None:

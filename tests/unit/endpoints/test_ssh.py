@@ -83,7 +83,8 @@ def test_destinations_of_ssh(host: str) -> None:
 
 
 HOSTILE = ["", "  ", "-oProxyCommand=touch /tmp/x", "-oProxyCommand=id", "me@-oProxyCommand=id", "-l@box", "ssh://-oProxyCommand=id", "a b",
-           "box;id", "$(id)", "`id`", "box\nHost x", "box|id", "me@", "ssh://", "a&b", "'box'", "box\x00", "b\\ox", "box>x"]  # fmt: skip
+           "box;id", "$(id)", "`id`", "box\nHost x", "box|id", "me@", "ssh://", "a&b", "'box'", "box\x00", "b\\ox", "box>x",
+           "box:", "box:8000", "me@box:22"]  # fmt: skip
 
 
 @pytest.mark.parametrize("host", HOSTILE)
