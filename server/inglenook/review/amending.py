@@ -41,7 +41,7 @@ def amend(review: Review, change: FileChange, today: str | None, text: str) -> A
     if not mine:
         return Amended(review, ())
     to = change.to if any(hunk.kind == "rename" for hunk in pending) else None
-    made = file_change(change.path, today, text, to=to, first=_next_number(review))
+    made = file_change(change.path, today, text, to=to, first=next_number(review))
     made = replace(made, hunks=_told(made, pending, mine))
     files = tuple(made if each is change else each for each in review.proposal.files)
     verdict = Verdict("not_run", UNCHECKED) if review.proposal.verdict is not None else None
@@ -54,7 +54,7 @@ def amend(review: Review, change: FileChange, today: str | None, text: str) -> A
     return Amended(Review(proposal, decisions, reasons), mine)
 
 
-def _next_number(review: Review) -> int:
+def next_number(review: Review) -> int:
     """Ids of hunks go on where the proposal's end, so that no id ever means another hunk."""
     return 1 + max(int(hunk.id.removeprefix("h")) for hunk in review.proposal.hunks)
 

@@ -9,7 +9,8 @@ import pytest
 
 from inglenook.app.writing import write_all
 from inglenook.errors import FileExists, FileMissing, InglenookError, StaleError
-from inglenook.review.fitting import CreateFile, DeleteFile, RenameFile, Span, TextEdit
+from inglenook.review.fitting import CreateFile, DeleteFile, RenameFile, TextEdit
+from inglenook.review.ground import Span
 from inglenook.workspace.documents import Documents
 from inglenook.workspace.jail import Jail
 
