@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from inglenook.agents.desk import Job
@@ -28,7 +29,7 @@ def concluded(job: Job, summary: str) -> Outcome:
     files = _changes(job)
     told = shortened(summary)
     if not files:
-        return Outcome("nothing", f"Nothing was changed: {told}" if told else "Nothing was changed.", title(job.task), told)
+        return Outcome("nothing", _unchanged(told), title(job.task), told)
     names = [(f.to or f.path).shown for f in files]
     shown = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if len(names) <= NAMED_FILES else f"{len(names)} files"
     return Outcome("done", f"Changed {shown}.", title(job.task), told, files=files)
@@ -51,13 +52,21 @@ def failed(job: Job, error: EndpointError) -> Outcome | None:
     files = _changes(job)
     if not files:
         return None
-    return Outcome("failed", f"{error} {_so_far(len(files)).capitalize()}.", title(job.task), files=files)
+    why = error.message if error.hint in error.message else str(error)
+    return Outcome("failed", f"{why} {_so_far(len(files)).capitalize()}.", title(job.task), files=files)
 
 
 def shortened(text: str) -> str:
     """The first paragraph, on one line."""
     first = " ".join(text.strip().split("\n\n")[0].split())
     return first if len(first) <= SUMMARY_CHARACTERS else first[: SUMMARY_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _unchanged(told: str) -> str:
+    """That nothing was changed, and what the agent says of it: once, where it says just that."""
+    if re.match(r"nothing(?:\s+\w+){0,3}\s+changed?\b", told, re.IGNORECASE):
+        return told
+    return f"Nothing was changed: {told}" if told else "Nothing was changed."
 
 
 def _changes(job: Job) -> tuple[FileChange, ...]:
@@ -68,7 +77,7 @@ def _changes(job: Job) -> tuple[FileChange, ...]:
 def _with_caution(change: FileChange, caution: str) -> FileChange:
     if not caution:
         return change
-    return replace(change, hunks=tuple(replace(hunk, notes=(*hunk.notes, caution)) for hunk in change.hunks))
+    return replace(change, hunks=tuple(replace(hunk, notes=tuple(dict.fromkeys((*hunk.notes, caution)))) for hunk in change.hunks))
 
 
 def _so_far(count: int) -> str:
