@@ -37,11 +37,13 @@ class Diagnosis:
 @dataclass(frozen=True)
 class Earlier:
     """What was proposed for the same task and is asked again: `left` and `rejected` are unified diffs, of hunks that the person
-    wants otherwise and of those turned down ("" for none); `words` say what to do otherwise (may be empty)."""
+    wants otherwise and of those turned down ("" for none); `words` say what to do otherwise (may be empty). `unfit`: a diff of
+    hunks that fit no more, because the person has changed their lines meanwhile."""
 
     left: str
     rejected: str
     words: str
+    unfit: str = ""
 
 
 @dataclass(frozen=True)

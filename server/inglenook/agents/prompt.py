@@ -144,7 +144,7 @@ class Wording:
 
     def _earlier(self, earlier: Earlier) -> Sequence[str]:
         """What was proposed before, what is not wanted, and the person's words."""
-        told = {"earlier": earlier.left, "rejected": earlier.rejected}
+        told = {"earlier": earlier.left, "rejected": earlier.rejected, "unfit": earlier.unfit}
         diffs = [self.say(name) + "\n" + fenced(diff) for name, diff in told.items() if diff]
         return [*diffs, self.say("otherwise", words=earlier.words)] if earlier.words else diffs
 

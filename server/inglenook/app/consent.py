@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from inglenook.workspace.grants import Grant, Place, place_of
@@ -103,7 +103,7 @@ def listed_grant(grant: Grant, leaving: Leaving, documents: Documents) -> Listed
 
 def words_of(task: Task) -> str:
     """All that the user said, and what came with it."""
-    earlier = (task.earlier.left, task.earlier.rejected, task.earlier.words) if task.earlier else ()
+    earlier = astuple(task.earlier) if task.earlier else ()
     return "\n".join([task.instruction, *(d.message for d in task.diagnoses), *earlier])
 
 

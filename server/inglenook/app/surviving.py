@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from inglenook.agents.port import Diagnosis, Earlier, Focus, Task
@@ -105,7 +105,7 @@ class Surviving:
             "focus": [*self._at(focus.path), focus.first, focus.last] if focus is not None else None,
             "paths": [self._at(path) for path in task.paths],
             "diagnoses": [[*self._at(d.path), d.line, d.message, d.source] for d in task.diagnoses],
-            "earlier": [task.earlier.left, task.earlier.rejected, task.earlier.words] if task.earlier is not None else None,
+            "earlier": list(astuple(task.earlier)) if task.earlier is not None else None,
             "only": [[roots[place.folder], place.rel, place.shown] for place in grants if place.folder in roots],
         }
 

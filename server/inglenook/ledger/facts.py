@@ -165,6 +165,18 @@ class ProposalEdited:
 
 
 @dataclass(frozen=True, slots=True)
+class HunksRefitted:
+    """Hunks of a file that a person had typed into were fitted to that without a model: `hunks` did not fit, `now` came in their place
+    (none where the person had made the change alone)."""
+
+    proposal: str
+    root: str
+    path: str
+    hunks: tuple[str, ...]
+    now: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictGiven:
     """What the checks said about a proposal."""
 
@@ -248,6 +260,7 @@ Fact = (
     | ToolCalled
     | ProposalMade
     | ProposalEdited
+    | HunksRefitted
     | VerdictGiven
     | HunksDecided
     | EditBegun
