@@ -16,7 +16,8 @@ calls of all dialects, each with a parser of its own:
     reasoning    `<think>` and its like, gpt-oss' channels, leaked tokens
     labelled     ReAct, Qwen-Agent, Functionary 3.2, tags named like a tool
 
-`openers` is the table of what opens which; `sifting` goes through a reply as it comes; `finishing` makes runnable calls.
+`openers` is the table of what opens which; `tags` finds what may interrupt text; `sifting` goes through a reply as it comes;
+`finishing` makes runnable calls.
 """
 
 from inglenook.llm.dialects.finishing import UNREADABLE, fitted

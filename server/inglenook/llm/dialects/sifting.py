@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Literal
 
 from inglenook.llm.dialects import openers
@@ -32,11 +30,10 @@ from inglenook.llm.dialects.reasoning import (
     message_end,
     recipient_first,
 )
+from inglenook.llm.dialects.tags import HARMONY, QUOTES, Tags, by_length, held, spoken
 from inglenook.llm.messages import ToolCall, ToolSpec
 
-_SPOKEN: Final = frozenset("\"'`\u2018\u201c")  # beside a tag: it is only spoken of
 _AT_ONCE: Final = 4_096  # characters: a long piece is read in parts, so that no time is lost in moving text about
-_HARMONY: Final = (CHANNEL, START)
 
 
 @dataclass(frozen=True)
@@ -49,28 +46,13 @@ class Said:
     calls: tuple[ToolCall, ...] = ()
 
 
-@lru_cache(maxsize=32)
-def _table(tools: tuple[str, ...], offered: bool) -> tuple[re.Pattern[str], frozenset[str], int]:
-    """What may interrupt text: the pattern of it, every true beginning of it, and the length of the longest."""
-    tags = {*LEAKS, *TURNS, *_HARMONY, *LONE_CLOSERS, *ANSWERS.values()}
-    if offered:
-        tags |= {*openers.literals(Offered([ToolSpec(name, "", {}) for name in tools])), *RESULTS, *OBSERVATIONS}
-    beginnings = frozenset(tag[:n] for tag in tags for n in range(1, len(tag)))
-    return re.compile("|".join(map(re.escape, sorted(tags, key=len, reverse=True)))), beginnings, max(map(len, tags))
-
-
-@lru_cache(maxsize=8)
-def _by_length(tags: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(set(tags), key=len, reverse=True))
-
-
 class Sifter:
     """tools: those that were offered; without any, nothing is taken for a call. any_name: the tools are unknown, so that
     every name is taken for one's."""
 
     def __init__(self, tools: Sequence[ToolSpec], *, any_name: bool = False) -> None:
         self._offered = Offered(tools, any_name=any_name)
-        self._pattern, self._beginnings, self._longest = _table(tuple(self._offered.tools), bool(self._offered))
+        self._tags = Tags(self._offered)
         self._state: Literal["start", "think", "text", "pending", "after", "header", "message", "over"] = "start"
         self._rest = ""
         self._from = 0  # up to here nothing in `_rest` interrupts the text
@@ -124,7 +106,7 @@ class Sifter:
         here = skipped(self._rest, 0)
         closers = openers.CLOSERS if self._state == "after" else ()
         answers = tuple(ANSWERS) if self._thought and not self._visible else ()
-        tags = _by_length((*LEAKS, *closers, *answers, *_HARMONY, *TURNS, *THINKS))
+        tags = by_length((*LEAKS, *closers, *answers, *HARMONY, *TURNS, *THINKS))
         tag = begins(self._rest, here, tags)
         if not final and (tag is None or any(t != tag and t.startswith(self._rest[here:]) for t in tags)):
             return
@@ -149,7 +131,7 @@ class Sifter:
                 self._rest = self._rest[here:]
         elif tag in TURNS:
             self._state = "over"
-        elif tag in _HARMONY:
+        elif tag in HARMONY:
             self._state, self._rest = "header", self._rest[here:]
         elif tag in THINKS:
             self._state, self._rest, self._close, self._thought = "think", self._rest[here + len(tag) :], THINKS[tag], True
@@ -162,7 +144,7 @@ class Sifter:
         if tag:
             self._state, self._rest = "after" if self._visible or self._called else "start", rest
         else:
-            keep = 0 if final else _held(self._rest, self._close)
+            keep = 0 if final else held(self._rest, (self._close,))
             thought, self._rest = self._rest[: len(self._rest) - keep], self._rest[len(self._rest) - keep :]
         if thought:
             yield Said("thought", thought)
@@ -172,33 +154,24 @@ class Sifter:
     def _texting(self, *, final: bool) -> Iterator[Said]:
         """Gives text up to where something interrupts it or may. The blanks before that are kept: they may belong to it."""
         at = self._from
-        while (found := self._pattern.search(self._rest, at)) is not None:
-            if not final and self._begun(at) < found.start():  # a longer tag may have begun before it
+        while (found := self._tags.after(self._rest, at)) is not None:
+            if not final and self._tags.begun(self._rest, at) < found.start():  # a longer tag may have begun before it
                 found = None
                 break
-            if (not final and self._may_grow(found.start())) or not self._spoken(found.start(), found[0]):
+            if (not final and self._tags.may_grow(self._rest, found.start())) or not spoken(found[0], self._before_place(found.start())):
                 break
             at = found.start() + 1
         self._from = at if found is None else found.start()
-        if found is not None and (final or not self._may_grow(found.start())):
+        if found is not None and (final or not self._tags.may_grow(self._rest, found.start())):
             self._state, self._tag, self._body = "pending", found[0], None
             yield from self._given(found.start(), blanks=False)
             return
         if final:
             yield from self._given(len(self._rest), blanks=True)
             return
-        begun = self._begun(at)
+        begun = self._tags.begun(self._rest, at)
         self._from = min(self._from, begun) if found is not None else begun
         yield from self._given(self._from, blanks=False)
-
-    def _begun(self, at: int) -> int:
-        """The first place, not before another, from which the rest may be the beginning of a tag."""
-        places = range(max(at, len(self._rest) - self._longest), len(self._rest))
-        return next((place for place in places if self._rest[place:] in self._beginnings), len(self._rest))
-
-    def _may_grow(self, at: int) -> bool:
-        """Whether what begins at a place may turn out to be a longer tag."""
-        return len(self._rest) - at < self._longest and self._rest[at:] in self._beginnings
 
     def _given(self, end: int, *, blanks: bool) -> Iterator[Said]:
         """The text before a place; with the blanks before that only at the end of the reply. `_start` is the place, then."""
@@ -215,12 +188,9 @@ class Sifter:
             self._last, self._visible = text[-1], self._visible or bool(text.strip())
             yield Said("text", text)
 
-    def _spoken(self, at: int, tag: str) -> bool:
-        """Whether a tag is only spoken of, or stands where it cannot mean anything."""
-        before = self._rest[at - 1] if at else self._last
-        if openers.at_line_start(tag) or tag in OBSERVATIONS:
-            return before not in ("", "\n")
-        return before in _SPOKEN or (tag == "[" and (before.isalnum() or before in ("]", ")", "_")))
+    def _before_place(self, at: int) -> str:
+        """The character in front of a place in the rest, "" at the start of the reply."""
+        return self._rest[at - 1] if at else self._last
 
     def _pending(self, *, final: bool, cut: bool) -> Iterator[Said]:
         """What began to interrupt the text: it does, it does not, or more must come."""
@@ -229,7 +199,7 @@ class Sifter:
             verdict = self._lone(final=final)
         elif tag in RESULTS or tag in OBSERVATIONS:
             verdict = self._start if self._called else NO_CALL
-        elif tag in _HARMONY:
+        elif tag in HARMONY:
             verdict = self._channels(final=final)
         elif tag in ANSWERS.values() and tag == self._answer:
             verdict = self._ending(final=final)
@@ -256,7 +226,7 @@ class Sifter:
             self._thought, self._visible, self._last, self._fences, self._ticks = True, False, "", 0, 0
         elif tag in RESULTS or tag in OBSERVATIONS or tag in TURNS:
             self._state = "over"
-        elif tag in _HARMONY:
+        elif tag in HARMONY:
             self._state, self._rest = "header", self._rest[self._start :]
         else:
             self._rest = self._rest[: self._start] + self._rest[after:]
@@ -268,7 +238,7 @@ class Sifter:
         following = self._rest[after : after + 1]
         if not following and not final:
             return WAIT
-        if self._called or self._thought or self._fences % 2 or following in _SPOKEN:
+        if self._called or self._thought or self._fences % 2 or following in QUOTES:
             return NO_CALL
         return after
 
@@ -290,17 +260,17 @@ class Sifter:
             if leak[0] in TURNS:
                 self._tag = leak[0]
                 return leak.end()
-            if not final and self._may_grow(leak.start()):
+            if not final and self._tags.may_grow(self._rest, leak.start()):
                 return WAIT
             here = leak.end()
         following = skipped(self._rest, here)
         if following >= len(self._rest):
             return following if final else WAIT
-        if not final and self._may_grow(following):
+        if not final and self._tags.may_grow(self._rest, following):
             return WAIT
         if not self._visible:
             return here
-        found = self._pattern.match(self._rest, following)
+        found = self._tags.here(self._rest, following)
         return here if found is not None and not openers.weak(found[0]) else NO_CALL
 
     # ---- calls
@@ -345,7 +315,7 @@ class Sifter:
         called = bool(self._channel.recipient) and bool(self._offered) and not self._channel.foreign
         if ends is None and called and not final:
             return
-        keep = 0 if final or ends is not None else max(_held(self._rest, t) for t in ("<|end|>", "<|call|>", "<|return|>", START, CHANNEL))
+        keep = 0 if final or ends is not None else held(self._rest, ("<|end|>", "<|call|>", "<|return|>", START, CHANNEL))
         end, after = ends or (len(self._rest) - keep, len(self._rest) - keep)
         text, source = self._rest[:end], self._tag + self._rest[:after]
         self._rest = self._rest[after:]
@@ -390,8 +360,3 @@ class Sifter:
             self._tag, self._rest = self._rest[: after - end], self._rest[after - end :]
         elif final:
             self._state, self._from = "after", 0
-
-
-def _held(text: str, tag: str) -> int:
-    """How many characters at the end may be the beginning of a tag."""
-    return next((n for n in range(min(len(tag) - 1, len(text)), 0, -1) if tag.startswith(text[-n:])), 0)
