@@ -31,7 +31,7 @@ def habits() -> tuple[tuple[str, ...], tuple[ToolSpec, ...]]:
     )
 
 
-def reply(dice: random.Random) -> str:
+def mutated(dice: random.Random) -> str:
     """One or two habits with characters dropped, doubled, turned round and strewn in."""
     replies, _ = habits()
     text = "".join(dice.choice(replies) for _ in range(dice.choice((1, 1, 1, 2))))
@@ -73,7 +73,7 @@ def read(pieces: list[str], *, cut: bool) -> tuple[str, str, list[tuple[str, str
 
 def sifted(dice: random.Random) -> str:
     """What is wrong with how a reply is sifted, "" if nothing is."""
-    text, cut = reply(dice), not dice.randrange(3)
+    text, cut = mutated(dice), not dice.randrange(3)
     whole = read([text], cut=cut)
     seconds = min(_taken(text, cut=cut) for _ in range(1 if len(text) < 2_000 else 2))
     if seconds > LIMIT and _taken(text, cut=cut) > LIMIT:

@@ -10,54 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.fuzz_dialects import SHARDS, habits, mutated
 from inglenook.llm.dialects import Sifter
-from unit.llm.test_dialect_table import ROWS, TOOLS, sift
+from unit.llm.test_dialect_table import TOOLS, sift
 
 MUTATIONS = 20_000
 SLOWEST = 0.1  # seconds for one reply
-PIECES = [row.reply for row in ROWS if len(row.reply) < 300]
-SHARDS = [
-    "<",
-    ">",
-    "{",
-    "}",
-    "[",
-    "]",
-    '"',
-    "'",
-    "`",
-    "```",
-    "\n",
-    "\\",
-    "|",
-    "<|",
-    "|>",
-    "</",
-    "<tool_call>",
-    "</tool_call>",
-    "<think>",
-    "call:",
-]
-
-
-def mutated(source: random.Random) -> str:
-    """Some replies with characters dropped, doubled, swapped and strewn in."""
-    text = "".join(source.choice(PIECES) for _ in range(source.choice((1, 1, 1, 2))))
-    for _ in range(source.randint(1, 4)):
-        at, to = sorted((source.randrange(len(text) + 1), source.randrange(len(text) + 1)))
-        to = min(to, at + 40)
-        match source.randrange(5):
-            case 0:
-                text = text[:at] + text[to:]
-            case 1:
-                text = text[:to] + text[at:to] + text[to:]
-            case 2:
-                text = text[:at] + source.choice(SHARDS) + text[at:]
-            case 3:
-                text = text[:to]
-            case _:
-                text = text[:at] + text[at:to][::-1] + text[to:]
-    return text
+PIECES = [row for row in habits()[0] if len(row) < 300]
 
 
 @pytest.mark.parametrize("seed", range(20))
