@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.openai import FakeOpenAI, Request
+from fakes.openai import FakeOpenAI, Turn
 from fakes.tty import without_terminal
 from inglenook import errors
 from inglenook.cli import exits, main, words
@@ -195,10 +195,7 @@ def test_what_was_done_is_told_as_json_too(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.anyio
 async def test_an_interrupted_exam_is_told_as_json(anyio_backend: str) -> None:
-    def hang(request: Request) -> str:
-        return "word " * 100_000
-
-    async with FakeOpenAI(hang) as fake:
+    async with FakeOpenAI([Turn("words", fault="stall")]) as fake:
         argv = [sys.executable, "-m", "inglenook", "exam", "--json", "--endpoint", fake.url]
         shown = await without_terminal(argv, cwd=".", env=dict(os.environ), stop_at="about a minute")
     assert shown.code == 130
