@@ -80,6 +80,7 @@ class Editor:
         self._news = asyncio.Condition()
         self._telling: set[asyncio.Task[None]] = set()
         self.server: dict[str, Any] = {}
+        self.named = ""
 
     async def __aenter__(self) -> Editor:
         self._home.mkdir(exist_ok=True)
@@ -100,6 +101,7 @@ class Editor:
                 "workspaceFolders": [{"uri": to_uri(f), "name": f.name} for f in self.folders],
                 "capabilities": self.capabilities,
                 "initializationOptions": options,
+                **({"clientInfo": {"name": self.named}} if self.named else {}),
             },
         )
         self.server = answer["capabilities"]

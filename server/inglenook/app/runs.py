@@ -146,6 +146,11 @@ class Runs:
         """The ids of the runs that are not over."""
         return tuple(run.id for run in self._runs.values() if run.ended is None)
 
+    @property
+    def asking(self) -> tuple[str, ...]:
+        """The ids of the runs that wait for an answer to their outline."""
+        return tuple(run.id for run in self._runs.values() if run.ended is None and run.asked is not None and not run.asked.is_set())
+
     async def reconfigure(self, config: Config) -> None:
         """Takes another configuration for the runs to come. Those under way keep what they have; if the endpoint is another
         one, its old pool is closed once they are over."""

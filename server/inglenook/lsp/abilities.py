@@ -31,6 +31,7 @@ class Abilities:
     show_document: bool = False
     configuration: bool = False
     configuration_dynamic: bool = False
+    lenses: bool = False
     lens_refresh: bool = False
     action_literals: bool = False
     tags_llm: bool = False
@@ -46,6 +47,10 @@ def choose_encoding(capabilities: types.ClientCapabilities) -> Encoding:
         if (encoding := _ENCODINGS.get(str(getattr(name, "value", name)))) is not None:
             return encoding
     return "utf-16"
+
+
+def _named(params: types.InitializeParams) -> str:
+    return params.client_info.name if params.client_info else ""
 
 
 def read(params: types.InitializeParams) -> Abilities:
@@ -69,9 +74,11 @@ def read(params: types.InitializeParams) -> Abilities:
         resources=frozenset(str(getattr(kind, "value", kind)) for kind in edit.resource_operations or ()),
         progress=bool(window.work_done_progress),
         pages=bool(pages and pages.dynamic_registration),
-        show_document=bool(window.show_document and window.show_document.support),
+        show_document=bool(window.show_document and window.show_document.support)
+        or _named(params) == "helix",  # shows, and does not say so
         configuration=bool(workspace.configuration),
         configuration_dynamic=bool(configuration and configuration.dynamic_registration),
+        lenses=document.code_lens is not None,
         lens_refresh=bool(workspace.code_lens and workspace.code_lens.refresh_support),
         action_literals=action.code_action_literal_support is not None,
         tags_llm=types.CodeActionTag.LlmGenerated in tags,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from inglenook.lsp import team, views
+from inglenook.lsp import hinting, standing, team, views
 
 if TYPE_CHECKING:
     from inglenook.app.runs import Runs
@@ -47,11 +47,13 @@ def offered(session: Session, params: types.CodeActionParams) -> list[types.Code
     uri = params.text_document.uri
     if not session.inside(uri):
         return []
+    params.context.diagnostics = [d for d in params.context.diagnostics if d.source != hinting.SOURCE]
     actions = [*_decisions(session, params), *_fix(session, params)]
     quiet = params.context.trigger_kind == types.CodeActionTriggerKind.Automatic and params.range.start == params.range.end
     if not quiet:  # no light bulb on every line
         actions += [_start(session, offer, params) for offer in OFFERS if offer.kind != "edit" or session.abilities.events]
         actions += [_team(session, command, params) for command in team.offered(session, params)]
+        actions = [*standing.offered(session), *actions]
     wanted = params.context.only
     chosen = [action for action in actions if wanted is None or any(_within(action.kind, kind) for kind in wanted)]
     if session.abilities.action_literals:

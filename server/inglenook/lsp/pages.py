@@ -26,14 +26,14 @@ class Pages:
         self._session = session
         self._holding = holding
         self._folder: Path | None = None
-        self._kept: dict[str, str] = {}
+        self._kept: dict[tuple[str, str, str] | None, str] = {}
 
     async def text(self, uri: str) -> str:
         """The text of a document of ours. UnknownId for any other."""
-        if uri in self._kept:
-            return self._kept[uri]
-        runs = await self._session.house()
         parts = uris.page_parts(uri)
+        if parts in self._kept:
+            return self._kept[parts]
+        runs = await self._session.house()
         match parts:
             case ("answer", run_id, _):
                 return runs.answer(run_id).markdown
@@ -59,7 +59,11 @@ class Pages:
 
     def keep(self, uri: str, text: str) -> None:
         """Serves this text under that URI from now on: a page that is made once, and not whenever it is looked at."""
-        self._kept[uri] = text
+        self._kept[uris.page_parts(uri)] = text
+
+    def forget(self, uri: str) -> None:
+        """Serves it no longer."""
+        self._kept.pop(uris.page_parts(uri), None)
 
     async def refresh(self, uri: str) -> None:
         """Lets the client fetch a document again."""
@@ -75,8 +79,9 @@ class Pages:
             answer = await session.door.request(types.WINDOW_SHOW_DOCUMENT, params)
             if answer is not None and answer.success:
                 return
-        if len(text) > TOO_LONG:
-            text = f"{text[:TOO_LONG]}…\n\nAll of it: {self._write(uri, text)}"
+        if "\n" in text.strip():  # some show one line of a message, and none shows a long one well
+            rest = "…" if len(text) > TOO_LONG else ""
+            text = f"Open {self._write(uri, text)} to read all of this.\n\n{text[:TOO_LONG]}{rest}"
         session.door.say(types.MessageType.Info, text)
 
     def _write(self, uri: str, text: str) -> Path:

@@ -70,6 +70,11 @@ class Reviewing:
 
     # ---- decisions
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether `undo` has a decision to take back."""
+        return bool(self._history)
+
     async def decide(self, wish: DecideHunks) -> Decided:
         """Accepts, rejects or reopens. InputError, UnknownId."""
         session = self._session

@@ -25,7 +25,7 @@ from inglenook.lsp import abilities, code_actions, commands, lenses, parent
 from inglenook.lsp.pages import Pages
 from inglenook.lsp.reviewing import Reviewing
 from inglenook.lsp.session import Session
-from inglenook.lsp.uris import SCHEME
+from inglenook.lsp.uris import DRAFT, SCHEME
 from inglenook.lsp.wire import Protocol, Refused, refused, without_refusals
 
 if TYPE_CHECKING:
@@ -79,16 +79,16 @@ class Door(LanguageServer):
 
     async def request(self, method: str, params: Any) -> Any:
         """Asks the client; None if it answers with an error, or never because the session ends."""
-        answer = await self._answer(method, params)
+        answer = await self.answer(method, params)
         return answer.result() if answer is not None else None
 
     async def asked(self, method: str, params: Any) -> bool:
         """Asks the client for something without a result; whether it agreed."""
-        return await self._answer(method, params) is not None
+        return await self.answer(method, params) is not None
 
-    async def _answer(self, method: str, params: Any) -> asyncio.Future[Any] | None:
-        """The answer once it is there. At shutdown pygls cancels what is unanswered; that must not look like a cancellation
-        of the task that asked."""
+    async def answer(self, method: str, params: Any) -> asyncio.Future[Any] | None:
+        """The answer once it is there, None if the client refused. At shutdown pygls cancels what is unanswered; that must not look
+        like a cancellation of the task that asked."""
         answer: asyncio.Future[Any] = self.protocol.send_request_async(method, params)
         await asyncio.wait([answer])
         if answer.cancelled():
@@ -144,7 +144,7 @@ class Door(LanguageServer):
         able = self.session.abilities
         wanted = []
         if able.pages:
-            options = types.TextDocumentContentRegistrationOptions(schemes=[SCHEME])
+            options = types.TextDocumentContentRegistrationOptions(schemes=[SCHEME, DRAFT])
             wanted.append(types.Registration("inglenook-pages", types.WORKSPACE_TEXT_DOCUMENT_CONTENT, options))
         if able.configuration_dynamic:
             section = {"section": SCHEME}

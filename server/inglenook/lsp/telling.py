@@ -13,7 +13,9 @@ from inglenook.app import events as said
 from inglenook.lsp import consenting, granting, uris, views
 from inglenook.lsp.checks import offer as offer_checks
 from inglenook.lsp.diagnosing import Diagnosing
+from inglenook.lsp.drafting import Drafting
 from inglenook.lsp.endpoint import look, of_tunnel
+from inglenook.lsp.hinting import Hinting
 from inglenook.lsp.progress import Progress
 from inglenook.lsp.wire import dump
 from inglenook.protocol import events as wire
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from inglenook.lsp.session import Session
     from inglenook.protocol.commands import Decided
     from inglenook.review.session import Review
-    from inglenook.workspace.paths import JailedPath
 
 GATHER = 0.1  # seconds of the model's text in one event
 PHASES: dict[wire.Phase, str] = {
@@ -45,6 +46,7 @@ class Voice:
 
     run_id: str
     kind: wire.TaskKind
+    title: str
     progress: Progress | None
     phase: str = ""
     model: str = ""
@@ -54,7 +56,6 @@ class Voice:
     output: int = 0
     cached: int | None = None
     reading: str = ""
-    drafted: dict[JailedPath, int] = field(default_factory=dict)
     pieces: list[str] = field(default_factory=list)
     reasoning: bool = False
     timer: asyncio.TimerHandle | None = None
@@ -68,9 +69,16 @@ class Telling:
         self._voices: dict[str, Voice] = {}
         self._told: dict[str, wire.ProposalView] = {}
         self._diagnosing = Diagnosing(session)
+        self._hinting = Hinting(session)
+        self._drafting = Drafting(session, self._event)
         self.status = wire.Status(state="unknown")
 
     # ---- runs
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The runs that are not over: id → title."""
+        return {run_id: voice.title for run_id, voice in self._voices.items()}
 
     def hear(self, event: said.RunEvent) -> None:
         """Every event of every run comes through here."""
@@ -107,7 +115,7 @@ class Telling:
     def _started(self, event: said.Started) -> None:
         session = self._session
         progress = Progress(session, event.run_id, event.title) if session.abilities.progress else None
-        self._voices[event.run_id] = Voice(event.run_id, event.task.kind, progress)
+        self._voices[event.run_id] = Voice(event.run_id, event.task.kind, event.title, progress)
         if progress is not None:
             session.spawn(progress.run)
         grants = granting.views(session, event.grants)
@@ -134,10 +142,8 @@ class Telling:
                 self._event(wire.RunNote(run_id=run_id, words=words))
             case port.Asked():
                 self._reads(voice, "waiting for its first word")
-            case port.Drafted(path=path):
-                voice.drafted[path] = voice.drafted.get(path, 0) + 1
-                uri = self._session.uri(path)
-                self._event(wire.RunDrafted(run_id=run_id, uri=uri, path=path.shown, edits=voice.drafted[path]))
+            case port.Drafted():
+                self._drafting.hear(run_id, event)
             case port.Outlined():
                 pass  # the phase, the gate and the proposal say these
             case _:
@@ -208,6 +214,7 @@ class Telling:
     def _ended(self, event: said.Ended) -> None:
         voice = self._voices.pop(event.run_id)
         self._flush(voice)
+        self._drafting.ended(event.run_id)
         if voice.progress is not None:
             voice.progress.end(event.words)
         words = f"{event.words} {event.hint}".strip()
@@ -238,14 +245,17 @@ class Telling:
             self._session.spawn(self._ask_outline, event.run_id, event.outline.steps)
 
     async def _ask_outline(self, run_id: str, steps: tuple[str, ...]) -> None:
-        """The first gate in a plain client: a question with two buttons. Closed without an answer, the run waits on."""
+        """The first gate in a plain client: a question with two buttons. Closed without an answer, the run waits on; where there are
+        no such questions, the outline is shown as a page. Either way code actions answer it."""
         listed = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
         actions = [types.MessageActionItem(title=APPROVE), types.MessageActionItem(title=DECLINE)]
         params = types.ShowMessageRequestParams(type=types.MessageType.Info, message=f"Agent means to:\n{listed}", actions=actions)
-        answer = await self._session.door.request(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
-        runs = self._session.runs
+        asked = await self._session.door.answer(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
+        answer, runs = asked.result() if asked is not None else None, self._session.runs
         if answer is None or runs is None:
-            self._plain(types.MessageType.Info, "The run waits: answer with inglenook.outline.decide, or cancel it.")
+            if asked is None:
+                await self._session.door.pages.show(uris.page("answer", run_id, "outline.md"), f"{params.message}\n")
+            self._plain(types.MessageType.Info, "The run waits: approve or decline its outline, or cancel it, by code action.")
         elif run_id in runs.running:
             runs.decide_outline(run_id, port.Approved() if answer.title == APPROVE else port.Declined())
 
@@ -277,6 +287,7 @@ class Telling:
             del self._told[view.id]
         self._event(wire.ProposalChanged(proposal=view))
         self._diagnosing.tell(runs, review)
+        self._hinting.tell(review, view)
         return True
 
     async def refresh(self, review: Review) -> None:
