@@ -64,6 +64,8 @@ THREE_FILES = (
     + block("tally/invoices.py", f"    return {ROUNDED_LINE}\n", "    return to_cents(price * quantity * (1 - rate))\n")
     + block("tally/invoices.py", f"    vat = {ROUNDED_VAT}\n", "    vat = to_cents(net * VAT)\n")
 )
+VAT_CALL = block("tally/invoices.py", f"    vat = {ROUNDED_VAT}\n", "    vat = to_cents(net * VAT)\n")
+GROWING = VAT_CALL + "tally/rates.py\n```python\n" + "".join(f"RATE_{number} = {number}\n" for number in range(60)) + "```\n"
 OUTLINE = (
     "1. Create tally/pricing.py with one function that rounds to cents, half up, as all the copies do today.\n"
     "2. Use it in tally/quotes.py and tally/invoices.py.\n"

@@ -68,7 +68,7 @@ def accept_by_key(window: Window, pending: Locator) -> None:
 
 
 def test_the_desk_shows_runs_and_proposals_and_decides_on_them(browser: Browser, code: Server, folder: Path, model: StartModel) -> None:
-    served = model([{"text": replies.THREE_FILES, "hold": "go"}, {"text": replies.THREE_FILES, "fault": "stall"}])
+    served = model([{"text": replies.THREE_FILES, "hold": "go"}, {"text": replies.GROWING, "chunk": 10, "fault": "stall"}])
     with code.window(browser, folder, "desk") as window:
         window.ready()
         window.open("quotes.py")
@@ -102,8 +102,19 @@ def test_the_desk_shows_runs_and_proposals_and_decides_on_them(browser: Browser,
 
         window.palette("Agent: Edit…")
         window.say("once more")
-        until(lambda: len(served.requests()) == 2, "the second request")
+        window.see(row(window, "invoices.py, 1 hunk so far"))
+        window.see(row(window, "Line 56, +1 −1"))
+        window.see(row(window, "New file, +"))
+        growing = window.see(row(window, "rates.py, "))
+        expect(growing).to_have_attribute("aria-label", re.compile(r"^rates\.py, \d+ lines so far"))
+        growing.click()
+        window.see(window.tab("rates.py (draft so far)"))
+        window.see(window.page.locator(".editor.modified .view-line", has_text="RATE_7 = 7"))
+        window.shot("drafting")
+        assert not (folder / "tally" / "rates.py").exists()
+        assert len(served.requests()) == 2
         press(window, "once more, ", "Cancel", "once more, cancelled")
+        window.gone(window.tab("rates.py (draft so far)"))
         top = window.page.locator(".sidebar .monaco-list-row").first
         expect(top).to_have_attribute("aria-label", re.compile("^once more, cancelled"))
 

@@ -202,7 +202,15 @@ EXAMPLES: tuple[Wire, ...] = (
         run_id="r5e6f7a8b", model="qwen2.5-coder:7b", tokens_per_second=41.5, prompt_tokens=612, output_tokens=80, cached_tokens=512
     ),
     e.RunTool(run_id="r5e6f7a8b", tool="read", subject="a.py", ok=False, words="There is no a.py."),
-    e.RunDrafted(run_id="r5e6f7a8b", uri="file:///home/me/proj/a.py", path="a.py", edits=2),
+    e.RunDrafted(
+        run_id="r5e6f7a8b",
+        uri="file:///home/me/proj/a.py",
+        path="a.py",
+        base_uri="inglenook-draft://before.r5e6f7a8b/a.py",
+        draft_uri="inglenook-draft://draft.r5e6f7a8b/a.py",
+        hunks=[e.DraftedHunk(kind="text", header="lines 12–14", added=3, removed=3)],
+        lines=0,
+    ),
     e.RunNote(run_id="r5e6f7a8b", words="An edit did not match and went back to the model."),
     e.ProposalChanged(proposal=PROPOSAL),
     e.AnswerReady(run_id="r5e6f7a8b", uri="inglenook://answer.r5e6f7a8b/Explain%20a.py.md", title="Explain a.py"),

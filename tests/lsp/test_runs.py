@@ -226,12 +226,36 @@ async def test_fix_is_offered_on_a_diagnostic_and_quiet_on_every_other_line(fold
         assert "a is odd" in fake.requests[0].last
 
 
-async def test_what_the_agent_drafts_is_told_file_by_file_while_it_works(folder: Path) -> None:
+async def test_what_the_agent_drafts_can_be_read_while_it_works_and_goes_with_its_run(folder: Path) -> None:
+    new = "notes.md\n```markdown\nOne\nTwo\n" + "Three\n" * 400
+    before = (folder / "calc.py").read_text("utf-8")
+    async with FakeOpenAI([Turn(text=RENAME + new, fault="stall")]) as fake, Editor(folder, settings=settings(fake.url)) as editor:
+        run = await editor.start("refactor", TASK, path="calc.py")
+        calc = await editor.until(lambda: next((e for e in drafted(editor, "calc.py") if len(e["hunks"]) == 2), None))
+        assert [(hunk["header"], hunk["added"], hunk["removed"]) for hunk in calc["hunks"]] == [("line 4", 1, 1), ("line 13", 1, 1)]
+        assert await editor.page(calc["baseUri"]) == before
+        assert await editor.page(calc["draftUri"]) == before.replace("add_numbers", "add")
+        notes = await editor.event("runDrafted", path="notes.md")
+        assert notes["lines"] > 0
+        assert [hunk["header"] for hunk in notes["hunks"]] == ["new file"]
+        assert (await editor.page(notes["draftUri"])).startswith("One\nTwo\n")
+        await editor.command("run.cancel", runId=run)
+        await editor.ended(run)
+        with pytest.raises(Refusal, match="is no document of ours"):
+            await editor.page(calc["draftUri"])
+        assert editor.edits == []
+        assert not (folder / "notes.md").exists()
+
+
+def drafted(editor: Editor, path: str) -> list[dict[str, Any]]:
+    return [event for event in editor.events if event["type"] == "runDrafted" and event["path"] == path]
+
+
+async def test_what_the_agent_drafts_is_told_before_it_is_in_review(folder: Path) -> None:
     async with FakeOpenAI([RENAME]) as fake, Editor(folder, settings=settings(fake.url)) as editor:
         run = await editor.start("refactor", TASK, path="calc.py")
         await editor.ended(run)
-        told = [(e["path"], e["edits"]) for e in editor.events if e["type"] == "runDrafted"]
-        assert told == [("calc.py", 1), ("calc.py", 2), ("main.py", 1), ("main.py", 2)]
+        assert [hunk["kind"] for hunk in drafted(editor, "calc.py")[0]["hunks"]] == ["text"]
         types = [e["type"] for e in editor.events]
         assert types.index("runDrafted") < types.index("proposalChanged")
         assert editor.edits == []

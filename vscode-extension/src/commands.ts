@@ -5,11 +5,12 @@ import type { Checks } from "./checks";
 import type { Server } from "./client";
 import { playDemo } from "./demo";
 import { isRow, type Desk } from "./desk";
+import { showDraft } from "./diffs";
 import { fileInFront, type Editing } from "./editing";
 import type { Installed } from "./installing";
 import { checkSetup, pullModel, selectModel } from "./models";
 import type { OutlineGate } from "./outline";
-import { PALETTE, type Commands, type DecideHunks, type HunkRef, type ProposalRef, type StartRun } from "./protocol.gen";
+import { PALETTE, type Commands, type DecideHunks, type HunkRef, type ProposalRef, type RunDrafted, type StartRun } from "./protocol.gen";
 import { closeRemote, openRemote, serveRemote } from "./remote";
 import type { Review } from "./review";
 import { showReport, showUnfit, writeCommitMessage } from "./reporting";
@@ -28,7 +29,7 @@ export interface Rooms { server: Server; runs: Runs; outline: OutlineGate; revie
 
 type PaletteId = (typeof PALETTE)[number]["id"];
 /** Commands that only our own buttons and links use: they need an argument. */
-type Inner = "inglenook.showOutline" | "inglenook.decide" | "inglenook.showHunk" | "inglenook.showVerdict";
+type Inner = "inglenook.showDraft" | "inglenook.showOutline" | "inglenook.decide" | "inglenook.showHunk" | "inglenook.showVerdict";
 type Action = (argument: unknown) => unknown;
 
 /** Registers every command of the palette. Whatever goes wrong in one is said. */
@@ -60,6 +61,7 @@ export function registerPalette(rooms: Rooms): Disposable[] {
     "inglenook.showLog": () => { rooms.log.show(); },
     "inglenook.install": () => install(rooms),
     "inglenook.restart": () => restart(rooms),
+    "inglenook.showDraft": (argument) => showDraft(argument as RunDrafted),
     "inglenook.showOutline": () => { rooms.outline.show(); },
     "inglenook.decide": (argument) => rooms.review.decide(argument as DecideHunks),
     "inglenook.showVerdict": (argument) => { rooms.checks.show(rooms.review.verdict((argument as { proposalId: string }).proposalId)); },
@@ -93,7 +95,7 @@ async function editProposal({ review, editing }: Rooms, row: unknown): Promise<v
 }
 
 async function checkAgain({ server, review, checks }: Rooms, row: unknown): Promise<void> {
-  const proposal = isRow(row) && row.is !== "run" && row.is !== "drafted" ? row.proposal : review.current;
+  const proposal = isRow(row) && "proposal" in row ? row.proposal : review.current;
   if (proposal === undefined) return;
   const options = { location: ProgressLocation.Window, title: "Running the checks" };
   const told = await window.withProgress(options, () => server.ask("inglenook.review.check", { proposalId: proposal.id }));

@@ -39,7 +39,8 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
       }
       case "file": return row.file.hunks.map((hunk) => ({ ...row, is: "hunk", hunk }));
       case "run": return row.run.drafted.map((file) => ({ is: "drafted", run: row.run, file }));
-      case "drafted": case "check": case "hunk": return [];
+      case "drafted": return row.file.hunks.map((hunk) => ({ ...row, is: "draftedHunk", hunk }));
+      case "check": case "hunk": case "draftedHunk": return [];
     }
   }
 
@@ -70,7 +71,7 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
       case "hunk": await this.review.settle({ decision, proposalId: row.proposal.id, hunks: [row.hunk.id] }); break;
       case "file": await this.review.settle({ decision, proposalId: row.proposal.id, uri: row.file.uri }); break;
       case "proposal": await this.review.settle({ decision, proposalId: row.proposal.id }); break;
-      case "run": case "drafted": case "check": window.setStatusBarMessage("$(info) Select a hunk, a file or a proposal first", BRIEFLY_MS); break;
+      case "run": case "drafted": case "draftedHunk": case "check": window.setStatusBarMessage("$(info) Select a hunk, a file or a proposal first", BRIEFLY_MS); break;
     }
   }
 
@@ -104,7 +105,11 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
 
   private drafted(event: RunDrafted): void {
     const run = this.runs.get(event.runId);
-    if (run !== undefined) this.runs.set(run.id, { ...run, drafted: [...run.drafted.filter(({ uri }) => uri !== event.uri), event] });
+    if (run === undefined) return;
+    const at = run.drafted.findIndex(({ uri }) => uri === event.uri);
+    const there = event.hunks.length > 0 || event.lines > 0; // else the agent took back what it had there
+    const drafted = at < 0 ? [...run.drafted, event] : run.drafted.with(at, event);
+    this.runs.set(run.id, { ...run, drafted: there ? drafted : drafted.filter(({ uri }) => uri !== event.uri) });
   }
 
   private turn(id: string, state: RunRow["state"], words: string): void {

@@ -1,8 +1,10 @@
 // A proposal as diffs: what is there now on the left, what would be there on the right. Opens them, and closes only what it opened.
 import { commands, Range, TabInputTextDiff, Uri, window, type Tab } from "vscode";
 import { rangeIn, standsIn, type Waiting } from "./hunks";
-import type { FileView, ProposalView } from "./protocol.gen";
+import type { FileView, ProposalView, RunDrafted } from "./protocol.gen";
 import { BRIEFLY_MS, short } from "./words";
+
+const DRAFT = "inglenook-draft"; // the scheme of texts that are not in review
 
 /** Titles of the diffs over several files; VS Code puts the number of files behind them. */
 const sets = new Set<string>();
@@ -30,6 +32,19 @@ export async function showFile(file: FileView, at: Waiting | undefined): Promise
   const range = at === undefined ? undefined : rangeIn(at, file.resultUri);
   const options = range === undefined ? {} : { selection: new Range(range.start.line, 0, range.start.line, 0) };
   await commands.executeCommand("vscode.diff", Uri.parse(file.baseUri), Uri.parse(file.resultUri), fileTitle(file), options);
+}
+
+/** Shows what a run has drafted of a file so far; the diff follows it until the run ends. */
+export async function showDraft({ path, baseUri, draftUri }: Pick<RunDrafted, "path" | "baseUri" | "draftUri">): Promise<void> {
+  const name = path.split("/").at(-1) ?? path;
+  await commands.executeCommand("vscode.diff", Uri.parse(baseUri), Uri.parse(draftUri), `${name} (draft so far)`, { preserveFocus: true });
+}
+
+/** Closes the diffs of what a run had drafted, or of all runs: nothing serves them any more. */
+export async function closeDrafts(runId?: string): Promise<void> {
+  const over = ({ input }: Tab) => input instanceof TabInputTextDiff && input.modified.scheme === DRAFT
+    && (runId === undefined || input.modified.authority.endsWith(`.${runId}`));
+  await window.tabGroups.close(window.tabGroups.all.flatMap(({ tabs }) => tabs.filter(over)), true);
 }
 
 /** Shows the real file at a hunk that no diff shows; says so where there is no file. */

@@ -5,7 +5,7 @@ import { Server, type Crash, type Mismatch, type ServerState } from "./client";
 import { executeCommand, registerPalette, type Rooms } from "./commands";
 import { askConsent } from "./consent";
 import { Desk } from "./desk";
-import { inFront } from "./diffs";
+import { closeDrafts, inFront } from "./diffs";
 import { Installed } from "./installing";
 import { Marks } from "./marks";
 import { Editing } from "./editing";
@@ -112,6 +112,7 @@ class House extends Ground implements Rooms {
     const title = this.runs.title(run.runId);
     const stayed = this.runs.ended(run);
     this.outline.forget(run.runId);
+    await closeDrafts(run.runId);
     if (id !== null && stayed) await this.review.show(id).catch(sayFailure);
     const waits = id !== null && !stayed ? { "Show Proposal": () => this.review.show(id).catch(sayFailure) } : {};
     const failing = this.checks.heard(id === null ? null : this.review.verdict(id));
@@ -133,6 +134,7 @@ class House extends Ground implements Rooms {
       this.runs.clear();
       this.desk.clear();
       this.outline.forget();
+      await closeDrafts();
       await this.review.clear();
     }
     this.refresh();

@@ -768,6 +768,15 @@ export interface CheckSettings {
   image?: string;
 }
 /**
+ * A hunk that a draft has so far, as HunkView says it.
+ */
+export interface DraftedHunk {
+  kind: "text" | "create" | "delete" | "rename";
+  header: string;
+  added: number;
+  removed: number;
+}
+/**
  * Where the model is.
  */
 export interface EndpointSettings {
@@ -975,14 +984,19 @@ export interface RunConsent {
   words: string;
 }
 /**
- * The agent's draft of a file changed; nothing is in review yet, and nothing is written. `edits`: how often so far in this run.
+ * The agent's draft of a file changed; nothing is in review yet, and nothing is written. `hunks`: what it would change there now,
+ * none if nothing any more; `lines`: so many are there of a whole file that is being written just now, else 0. `baseUri` and
+ * `draftUri` are read-only documents served over workspace/textDocumentContent until the run ends: the text before, and as drafted.
  */
 export interface RunDrafted {
   type: "runDrafted";
   runId: string;
   uri: string;
   path: string;
-  edits: number;
+  baseUri: string;
+  draftUri: string;
+  hunks: DraftedHunk[];
+  lines: number;
 }
 /**
  * A run is over. `proposalId` is set when something is in review; `code` is an error code when it failed.

@@ -1,8 +1,8 @@
 // A row of the desk as VS Code shows it: words, icon, what a screen reader says, and which buttons it has.
-import { MarkdownString, ThemeColor, ThemeIcon, TreeItem, TreeItemCollapsibleState, Uri } from "vscode";
+import { MarkdownString, ThemeColor, ThemeIcon, TreeItem, TreeItemCollapsibleState, Uri, type Command } from "vscode";
 import { verdictWords } from "./checks";
 import { change, waiting } from "./hunks";
-import type { CheckView, FileView, HunkView, ProposalView, RunDrafted, RunEnded } from "./protocol.gen";
+import type { CheckView, DraftedHunk, FileView, HunkView, ProposalView, RunDrafted, RunEnded } from "./protocol.gen";
 import { count, sentences, short } from "./words";
 
 /** A run without a proposal, or with none yet; `words` say what it is at or how it ended. */
@@ -12,6 +12,7 @@ export interface RunRow { id: string; title: string; state: "running" | "outline
 export type Row =
   | { is: "run"; run: RunRow }
   | { is: "drafted"; run: RunRow; file: RunDrafted }
+  | { is: "draftedHunk"; run: RunRow; file: RunDrafted; hunk: DraftedHunk }
   | { is: "proposal"; proposal: ProposalView }
   | { is: "check"; proposal: ProposalView; check: CheckView }
   | { is: "file"; proposal: ProposalView; file: FileView }
@@ -30,6 +31,7 @@ function bare(row: Row): TreeItem {
   switch (row.is) {
     case "run": return runItem(row.run);
     case "drafted": return draftedItem(row);
+    case "draftedHunk": return draftedHunkItem(row);
     case "proposal": return proposalItem(row.proposal);
     case "check": return checkItem(row);
     case "file": return fileItem(row);
@@ -62,14 +64,30 @@ function runItem({ id, title, state, words, drafted }: RunRow): TreeItem {
 /** A file that the agent has edits for, while it still writes. */
 function draftedItem({ run, file }: Extract<Row, { is: "drafted" }>): TreeItem {
   const name = file.path.split("/").at(-1) ?? file.path;
-  const made = new TreeItem(name, TreeItemCollapsibleState.None);
+  const made = new TreeItem(name, file.hunks.length === 0 ? TreeItemCollapsibleState.None : TreeItemCollapsibleState.Expanded);
   made.id = `${run.id} ${file.uri}`;
   made.resourceUri = Uri.parse(file.uri);
   made.iconPath = ThemeIcon.File;
-  made.description = `${count(file.edits, "edit")} so far`;
+  made.description = file.lines > 0 ? `${count(file.lines, "line")} so far` : `${count(file.hunks.length, "hunk")} so far`;
   made.tooltip = `${file.path}: nothing is in review yet, and nothing is written.`;
   made.contextValue = "drafted";
+  made.command = showDraft(file);
   return made;
+}
+
+function draftedHunkItem({ run, file, hunk }: Extract<Row, { is: "draftedHunk" }>): TreeItem {
+  const made = new TreeItem(capital(hunk.header), TreeItemCollapsibleState.None);
+  made.id = `${run.id} ${file.uri} ${hunk.header}`;
+  made.iconPath = new ThemeIcon(KIND_ICONS[hunk.kind]);
+  made.description = `+${hunk.added} −${hunk.removed}`;
+  made.tooltip = "As the agent has it so far. Nothing is in review yet, and nothing is written.";
+  made.contextValue = "drafted";
+  made.command = showDraft(file);
+  return made;
+}
+
+function showDraft({ path, baseUri, draftUri }: RunDrafted): Command {
+  return { command: "inglenook.showDraft", title: "Show What Is Drafted", arguments: [{ path, baseUri, draftUri }] };
 }
 
 function proposalItem(proposal: ProposalView): TreeItem {

@@ -53,7 +53,7 @@ export class Runs implements Disposable {
     switch (event.type) {
       case "runPhase": this.entered(run, event); break;
       case "runTool": run.phase = event.ok ? `${event.tool} ${event.subject}` : `${event.tool} ${event.subject}: ${event.words}`; break;
-      case "runDrafted": run.phase = `edited ${event.path}`; break;
+      case "runDrafted": run.phase = event.lines > 0 ? `writing ${event.path}, ${count(event.lines, "line")}` : `edited ${event.path}`; break;
       case "runPrefill": run.phase = `reading ${Math.floor((100 * event.processed) / Math.max(1, event.total))} %`; break;
       case "runNote": run.phase = event.words; break;
       case "runText": run.phase = event.reasoning ? "thinking" : "writing"; break;

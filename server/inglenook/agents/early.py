@@ -13,9 +13,13 @@ from inglenook.agents.desk import Job
 from inglenook.agents.inert import bared
 from inglenook.agents.port import AgentEvent, Asked, Drafted, Noted, Wrote
 from inglenook.errors import EditError, InglenookError, InputError, WorkspaceError
+from inglenook.proposal.diff import file_change
 from inglenook.proposal.draft import Mark
 from inglenook.proposal.edits import Edit, Laid, lay_parts
-from inglenook.proposal.incoming import Incoming
+from inglenook.proposal.incoming import Growing, Incoming
+from inglenook.workspace.paths import JailedPath
+
+GROWTH = 50  # a file that is being written is told anew when it has grown by its fiftieth part
 
 
 def seen(job: Job, known: Collection[str]) -> frozenset[str]:
@@ -30,7 +34,7 @@ def attempt(job: Job, edit: Edit) -> Laid | InglenookError:
         laid = lay_parts(job.desk.draft, edit, job.desk.documents.admit)
     except (EditError, WorkspaceError, InputError) as error:
         return error
-    job.tell(Drafted(laid.path))
+    job.tell(Drafted(laid.path, job.desk.draft.change(laid.path)))
     for note in laid.notes:
         job.tell(Noted(f"{laid.path.shown}: {note}"))
     return laid
@@ -45,6 +49,8 @@ class Early:
         self._incoming: Incoming | None = None
         self._mark: Mark | None = None
         self._done: list[tuple[Edit, Laid | InglenookError]] = []
+        self._growing: JailedPath | None = None
+        self._enough = 0  # lines with which it is told again
         self.shown: frozenset[str] = frozenset()
 
     def begin(self, default: str | None, known: Collection[str]) -> None:
@@ -66,12 +72,15 @@ class Early:
                 for edit in self._incoming.take(event.text):
                     if not self._lay(edit):
                         self._incoming = None
-                        return
+                        break
+                if self._incoming is not None:
+                    self._grow(self._incoming.growing)
 
     def settle(self, edits: Sequence[Edit]) -> list[Laid | InglenookError]:
         """What became of the first of the whole reply's edits; [] if the draft had to go back to where it was."""
         if [edit for edit, _ in self._done] != list(edits[: len(self._done)]):
             self._back()
+        self._grown()
         outcomes = [outcome for _, outcome in self._done]
         self._incoming = self._mark = None
         return outcomes
@@ -86,7 +95,34 @@ class Early:
             self._done.append((edit, attempt(self._job, edit)))
         return True
 
+    def _grow(self, growing: Growing | None) -> None:
+        """Tells how far a whole file is that is being written; of a new one all that there is of it. Nothing is laid."""
+        if growing is None:
+            self._enough = 0
+        if growing is None or len(growing.lines) < self._enough:
+            return
+        draft = self._job.desk.draft
+        try:
+            path = self._job.desk.documents.admit(growing.path)
+            new = draft.text(path) is None
+        except (WorkspaceError, InputError):
+            return  # the whole edit will say so
+        change = file_change(path, None, "\n".join((*growing.lines, ""))) if new else draft.change(path)
+        self._growing, self._enough = path, len(growing.lines) + max(1, len(growing.lines) // GROWTH)
+        self._job.tell(Drafted(path, change, len(growing.lines)))
+
+    def _grown(self) -> None:
+        """No file is being written any more: what is told of the last one is what the draft has."""
+        if self._growing is not None:
+            self._job.tell(Drafted(self._growing, self._job.desk.draft.change(self._growing)))
+        self._growing, self._enough = None, 0
+
     def _back(self) -> None:
+        draft = self._job.desk.draft
         if self._done and self._mark is not None:
-            self._job.desk.draft.restore(self._mark)
+            before = draft.changed
+            draft.restore(self._mark)
+            for path in sorted({*before, *draft.changed}):
+                self._job.tell(Drafted(path, draft.change(path)))
         self._done = []
+        self._grown()

@@ -167,9 +167,12 @@ class Outlined:
 
 @dataclass(frozen=True)
 class Drafted:
-    """The draft changed in this file."""
+    """The draft changed in this file. change: what it would change there now, None if nothing (any more). lines: so many are there of
+    a whole file that the model writes just now, 0 if it does not; of a new file they are the change."""
 
     path: JailedPath
+    change: FileChange | None = field(repr=False)  # the user's own texts: not for logs
+    lines: int = 0
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ class Toolbox:
 
     async def _lay(self, edit: Edit, verb: str) -> Result:
         path, notes = lay(self._desk.draft, edit, self._desk.documents.admit)
-        self._tell(Drafted(path))
+        self._tell(Drafted(path, self._desk.draft.change(path)))
         done = f"{verb} {path.shown}" + (f" ({'; '.join(notes)})" if notes else "") + "."
         broken = await new_faults(self._desk.draft, (path,)) if edit.kind in {"replace", "create"} else ()
         return Result(f"{done}\nNow it cannot be parsed: {broken[0]}" if broken else done, True)

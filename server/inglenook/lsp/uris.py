@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote, unquote, urlsplit
 
 SCHEME = "inglenook"
+DRAFT = "inglenook-draft"  # documents of what is not in review: an editor has no buttons for them
 _DRIVE = re.compile(r"^/[A-Za-z]:")
 _SAFE = "/-._~"
 
@@ -31,16 +32,16 @@ def joined(folder_uri: str, rel: str) -> str:
     return f"{folder_uri.rstrip('/')}/{quote(rel.encode('utf-8', 'surrogateescape'), safe=_SAFE)}"
 
 
-def page(side: str, owner: str, name: str) -> str:
-    """The URI of a document of ours: `side` is base, result, changes or answer; `owner` the id it belongs to, in lower case.
-    Both sides of a file have its own path, so that editors show the two as one file, not as a renamed one."""
-    return f"{SCHEME}://{side}.{quote(owner, safe='')}/{quote(name.encode('utf-8', 'surrogateescape'), safe=_SAFE)}"
+def page(side: str, owner: str, name: str, *, scheme: str = SCHEME) -> str:
+    """The URI of a document of ours: `side` is base, result, changes or answer, of a draft before or draft; `owner` the id it belongs
+    to, in lower case. Both sides of a file have its own path, so that editors show the two as one file, not as a renamed one."""
+    return f"{scheme}://{side}.{quote(owner, safe='')}/{quote(name.encode('utf-8', 'surrogateescape'), safe=_SAFE)}"
 
 
 def page_parts(uri: str) -> tuple[str, str, str] | None:
     """`page` backwards; None for a URI that is not ours."""
     parts = urlsplit(uri)
     side, dot, owner = parts.netloc.partition(".")
-    if parts.scheme != SCHEME or not dot:
+    if parts.scheme not in (SCHEME, DRAFT) or not dot:
         return None
     return side, unquote(owner), unquote(parts.path[1:], errors="surrogateescape")

@@ -142,13 +142,22 @@ class Draft:
         for path in self._changed():
             if path in arrived:
                 continue
-            to = moves.get(path)
-            entry = self._entries[path if to is None else to]
-            change = file_change(path, self.base(path), entry.text, to=to, first=first)
-            change = replace(change, hunks=_noted(change, entry.marks))
-            first += len(change.hunks)
-            done.append(change)
+            done.append(self._change(path, moves.get(path), first))
+            first += len(done[-1].hunks)
         return tuple(done)
+
+    def change(self, path: JailedPath) -> FileChange | None:
+        """What the draft would change of the file at that place, which may be the one that it was renamed to; None if nothing. Its
+        hunks are counted from "h1"."""
+        moves = self._moves()
+        source = next((old for old, new in moves.items() if new == path), path)
+        entry = self._entries.get(source)
+        return None if entry is None or entry.text == self.base(source) else self._change(source, moves.get(source), 1)
+
+    def _change(self, path: JailedPath, to: JailedPath | None, first: int) -> FileChange:
+        entry = self._entries[path if to is None else to]
+        change = file_change(path, self.base(path), entry.text, to=to, first=first)
+        return replace(change, hunks=_noted(change, entry.marks))
 
     def _moves(self) -> dict[JailedPath, JailedPath]:
         """From where to where files are renamed. A place that was left and filled again is edited, not renamed."""

@@ -205,14 +205,28 @@ class RunTool(Wire):
     words: str = ""
 
 
+class DraftedHunk(Wire):
+    """A hunk that a draft has so far, as HunkView says it."""
+
+    kind: Literal["text", "create", "delete", "rename"]
+    header: str
+    added: int
+    removed: int
+
+
 class RunDrafted(Wire):
-    """The agent's draft of a file changed; nothing is in review yet, and nothing is written. `edits`: how often so far in this run."""
+    """The agent's draft of a file changed; nothing is in review yet, and nothing is written. `hunks`: what it would change there now,
+    none if nothing any more; `lines`: so many are there of a whole file that is being written just now, else 0. `base_uri` and
+    `draft_uri` are read-only documents served over workspace/textDocumentContent until the run ends: the text before, and as drafted."""
 
     type: Literal["runDrafted"] = "runDrafted"
     run_id: str
     uri: str
     path: str
-    edits: int
+    base_uri: str
+    draft_uri: str
+    hunks: list[DraftedHunk]
+    lines: int = 0
 
 
 class RunNote(Wire):

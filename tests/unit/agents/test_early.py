@@ -57,6 +57,10 @@ def after(folder: Path, reply: str, pieces: Sequence[str], *, early: bool, befor
                     done.tell(Wrote(piece))
         result = lay_all(job, Reply(reply, "", (), "stop", Usage(1, 1), "m"), None, ("a.py", "b.py"), done)
         hunks = [change.hunks for change in stage.desk.draft.changes()]
+        if done is not None:
+            told = {event.path: event for event in stage.told(Drafted)}
+            assert all(event == Drafted(path, stage.desk.draft.change(path)) for path, event in told.items()), "told and not so"
+            assert set(stage.desk.draft.changed) <= set(told)
         return texts(stage), result, hunks
 
 
@@ -82,7 +86,35 @@ def test_each_block_is_in_the_draft_as_soon_as_it_closes(tmp_path: Path) -> None
         assert texts(stage) == {}
         early.tell(Wrote(GOOD[0][-4:]))
         assert texts(stage) == {"a.py": "a = 10\nb = 2\nc = 3\n"}
-        assert [event.path.shown for event in stage.told(Drafted)] == ["a.py"]
+        (told,) = stage.told(Drafted)
+        assert told.path.shown == "a.py"
+        assert told.change is not None
+        assert [(hunk.old, hunk.new) for hunk in told.change.hunks] == [(("a = 1\n",), ("a = 10\n",))]
+
+
+def test_a_whole_new_file_is_told_while_it_grows_and_taken_back_with_its_reply(tmp_path: Path) -> None:
+    with staged(lay_out(tmp_path, FILES)) as stage:
+        early = Early(job_on(stage))
+        early.begin(None, ())
+        for piece in ("n.py\n```python\n", "one = 1\n", "two = ", "2\n", "thr"):
+            early.tell(Wrote(piece))
+        growing = stage.told(Drafted)
+        assert [(event.path.shown, event.lines, event.change and event.change.result) for event in growing] == [
+            ("n.py", 1, "one = 1\n"),
+            ("n.py", 2, "one = 1\ntwo = 2\n"),
+        ]
+        assert texts(stage) == {}, "half a file was laid"
+        early.tell(Asked(1, 0, 0))
+        assert stage.told(Drafted)[-1] == Drafted(growing[0].path, None), "the stream broke, and the file still seems to be there"
+
+
+def test_a_file_that_is_written_anew_tells_only_how_far_it_is(tmp_path: Path) -> None:
+    with staged(lay_out(tmp_path, FILES)) as stage:
+        early = Early(job_on(stage))
+        early.begin(None, ("a.py",))
+        for piece in ("a.py\n```python\n", "a = 5\nb = 6\n", "c = 7\n"):
+            early.tell(Wrote(piece))
+        assert [(event.lines, event.change) for event in stage.told(Drafted)] == [(2, None), (3, None)]
 
 
 def test_a_run_that_breaks_off_keeps_the_blocks_that_were_whole(tmp_path: Path) -> None:
@@ -97,8 +129,9 @@ def test_a_run_that_breaks_off_keeps_the_blocks_that_were_whole(tmp_path: Path) 
                 return stage.events
 
     events = asyncio.run(scenario())
-    drafted = [n for n, event in enumerate(events) if isinstance(event, Drafted)]
+    drafted = [n for n, event in enumerate(events) if isinstance(event, Drafted) and event.change is not None]
+    back = [n for n, event in enumerate(events) if isinstance(event, Drafted) and event.change is None]
     asked = [n for n, event in enumerate(events) if isinstance(event, Asked)]
     assert len(asked) == 2
     assert len(drafted) == 4, "each of the two replies was laid from the first block on"
-    assert asked[0] < drafted[0] < drafted[1] < asked[1] < drafted[2]
+    assert asked[0] < drafted[0] < drafted[1] < asked[1] < back[0] < drafted[2]
