@@ -15,13 +15,23 @@ from inglenook.agents.port import Noted
 from inglenook.app.consent import Leaving, LeavingFile, leaving_file, listed_grant, words_of
 from inglenook.app.events import AgentSaid
 from inglenook.app.working import Seen, Worked, attempt
-from inglenook.errors import ConfigError, ContextExceeded, EndpointDown, EndpointError, InglenookError, LedgerError, ModelMissing
+from inglenook.errors import (
+    ConfigError,
+    ContextExceeded,
+    EndpointDown,
+    EndpointError,
+    InglenookError,
+    InputError,
+    LedgerError,
+    ModelMissing,
+)
 from inglenook.ledger.facts import Escalated
 from inglenook.llm.meter import BYTES_PER_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inglenook.app.config import Config
     from inglenook.app.run import Run
     from inglenook.app.services import Services
     from inglenook.endpoints.hosted import Hosted
@@ -30,8 +40,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REASON = 200  # characters of it on record
+KEPT_HERE = "Nothing was sent, and nothing is changed."
+ASKED_FOR = "You asked for the hosted model."
 MOST_FILES = 40  # in one question; a person can read no longer list
 BUDGET = 8_000  # tokens of files that are looked for
+SMALL_STAYS = "a task about one short file stays on this machine."
+OPENING = "What opens the way: `inglenook.hosted.use`, `inglenook.hosted.folders` and `inglenook.hosted.kinds` (docs/hosted.md)."
 
 
 def reason_of(error: EndpointError) -> str:
@@ -52,16 +66,25 @@ async def work(
     run: Run,
     services: Services,
     record: Callable[[Escalated], None],
-) -> Worked:
-    """Does the task of a run. record: writes a fact to the disk, or raises LedgerError. EndpointError as the agent raises it."""
+) -> Worked | None:
+    """Does the task of a run; None if a person asked for the hosted model and then did not agree to what would be sent. record: writes a
+    fact to the disk, or raises LedgerError. EndpointError as the agent raises it."""
     way = _WayOut(run, services, record)
-    if services.config.hosted.use == "ask" and (worked := await way.instead("You have set that you are asked for each task.")):
+    if run.hosted:
+        return await way.out(ASKED_FOR)
+    if (
+        services.config.hosted.use == "ask"
+        and run.at is None
+        and (worked := await way.instead("You have set that you are asked for each task."))
+    ):
         return worked
     try:
-        async with services.pool.lease(model=run.model, tell=run.waits) as leased:
+        async with services.pool.lease(model=run.model, at=run.at, tell=run.waits) as leased:
             worked = await attempt(run, services, leased, seen=way.seen)
     except EndpointError as error:
         reason = reason_of(error)
+        if run.at is not None and not isinstance(error, ContextExceeded):
+            raise  # that server is not there, but others may be
         if not reason or (better := await way.instead(reason)) is None:
             raise
         return better
@@ -74,6 +97,27 @@ async def work(
     except EndpointError as error:
         run.say(AgentSaid(run.id, Noted(f"{error.message} What the local model did is kept.")))
         return worked
+
+
+def shut(services: Services, kind: str = "") -> str:
+    """Why nothing may go to a hosted model from these folders, in a task of this kind ("": of some kind); "" if the user's settings open
+    the way. A person is asked all the same."""
+    hosted = services.config.hosted
+    if hosted.use == "never":
+        return "No hosted model is opened: the setting `inglenook.hosted.use` is `never`."
+    opened = [Path(folder) for folder in hosted.folders]
+    roots = [Path(jail.root) for jail in services.documents.folders]
+    if not roots or not all(any(root.is_relative_to(folder) for folder in opened) for root in roots):
+        return "No hosted model is opened for this folder."
+    return f"A task of the kind “{kind}” stays on this machine." if kind and kind not in hosted.kinds else ""
+
+
+def provider_of(config: Config) -> Hosted:
+    """The hosted model of the settings, whether it can be used or not."""
+    from inglenook.endpoints.hosted import Hosted
+
+    set_ = config.hosted
+    return Hosted(set_.url, set_.model, set_.wire, set_.name, set_.window, set_.key_variable, set_.key_command)
 
 
 @dataclass
@@ -91,46 +135,53 @@ class _WayOut:
 
     async def instead(self, reason: str) -> Worked | None:
         """Has the hosted model do the task if a person agrees; None if it may not be offered, or is refused. EndpointError."""
-        if self.refused or not self._offered():
+        if self.refused or shut(self.services, self.run.task.kind):
             return None
-        from inglenook.endpoints import hosted as provider
+        from inglenook.endpoints.hosted import checked
 
         try:
-            hosted = provider.checked(self._hosted())
+            hosted = checked(provider_of(self.services.config))
             leaving = await self._leaving(hosted, reason)
         except InglenookError as error:
             self._note(f"A hosted model could not be offered: {error}")
             return None
-        if leaving is None:
+        if isinstance(leaving, str):
+            if leaving != SMALL_STAYS:
+                self._note(f"A hosted model is not offered: {leaving}")
             return None
         if not await self._agreed(leaving):
             self.refused = True
             return None
-        grant = listed_grant(self.run.grant, leaving, self.services.documents)
         try:
-            async with provider.lease(hosted, self.services.config.environment) as lease:
-                return await attempt(self.run, self.services, lease, grant=grant)
+            return await self._sent(hosted, leaving)
         except ConfigError as error:
             self._note(f"Nothing was sent: {error}")
             return None
 
-    def _offered(self) -> bool:
-        """Whether the user's settings open the way for this task in these folders."""
-        hosted = self.services.config.hosted
-        if hosted.use == "never" or self.run.task.kind not in hosted.kinds:
-            return False
-        opened = [Path(folder) for folder in hosted.folders]
-        roots = [Path(jail.root) for jail in self.services.documents.folders]
-        return bool(roots) and all(any(root.is_relative_to(folder) for folder in opened) for root in roots)
+    async def out(self, reason: str) -> Worked | None:
+        """The same where a person asked for nothing else: None if they do not agree; InputError, ConfigError or EndpointError where it
+        cannot be done."""
+        from inglenook.endpoints.hosted import checked
 
-    def _hosted(self) -> Hosted:
-        from inglenook.endpoints.hosted import Hosted
+        why = shut(self.services, self.run.task.kind)
+        if why:
+            raise InputError(why, hint=OPENING)
+        hosted = checked(provider_of(self.services.config))
+        leaving = await self._leaving(hosted, reason)
+        if isinstance(leaving, str):
+            raise InputError(leaving[:1].upper() + leaving[1:], hint=OPENING)
+        return await self._sent(hosted, leaving) if await self._agreed(leaving) else None
 
-        set_ = self.services.config.hosted
-        return Hosted(set_.url, set_.model, set_.wire, set_.name, set_.window, set_.key_variable, set_.key_command)
+    async def _sent(self, hosted: Hosted, leaving: Leaving) -> Worked:
+        """Has the hosted model work on what a person agreed to. ConfigError without a key, and then nothing is sent."""
+        from inglenook.endpoints.hosted import lease
 
-    async def _leaving(self, hosted: Hosted, reason: str) -> Leaving | None:
-        """What would go; None if there is too little to go by, or if it is a small task and those stay. WorkspaceError."""
+        grant = listed_grant(self.run.grant, leaving, self.services.documents)
+        async with lease(hosted, self.services.config.environment) as leased:
+            return await attempt(self.run, self.services, leased, grant=grant)
+
+    async def _leaving(self, hosted: Hosted, reason: str) -> Leaving | str:
+        """What would go; or why nothing may: there is too little to go by, or it is a small task and those stay. WorkspaceError."""
         secrets, documents = self.run.secrets, self.services.documents
         files: list[LeavingFile] = []
         for path in await self._meant():
@@ -142,10 +193,9 @@ class _WayOut:
             hosted.words, hosted.url, hosted.model, secrets.hush(reason), tuple(files[:MOST_FILES]), said, withheld=secrets.many
         )
         if not files:
-            self._note("A hosted model is not offered: the task names no file that it could be shown.")
-            return None
+            return "the task names no file that it could be shown."
         if leaving.small and "small" not in self.services.config.hosted.kinds:
-            return None
+            return SMALL_STAYS
         return leaving
 
     async def _meant(self) -> dict[JailedPath, None]:

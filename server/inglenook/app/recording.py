@@ -143,7 +143,7 @@ class Recording:
 
     def _declined(self, run_id: str, state: str) -> list[facts.Fact]:
         steps = self._outlines.pop(run_id, 0)
-        return [facts.OutlineAnswered(run_id, steps, "declined")] if state == "declined" else []
+        return [facts.OutlineAnswered(run_id, steps, "declined")] if state == "declined" and steps else []  # else nothing was to leave
 
     def _proposed(self, run_id: str, review: Review) -> list[facts.Fact]:
         proposal = review.proposal

@@ -18,6 +18,7 @@ from inglenook.workspace.withholding import Secrets
 
 if TYPE_CHECKING:
     from inglenook.app.consent import By, Consent, Leaving
+    from inglenook.endpoints.endpoint import At
     from inglenook.proposal.model import Verdict
     from inglenook.protocol.events import Phase, RunState
 
@@ -40,7 +41,7 @@ STATES: dict[EndReason, RunState] = {
 class Run:
     """What is known of a run. `grant`: what it may touch; `secrets`: what it withholds from the model. `asked` is set while it
     waits at the first gate; `ended` once it is over. `replaces`: a proposal, by its id, and those of its hunks that give way to what
-    this run proposes. `model`: instead of the one in the settings."""
+    this run proposes. `model`: instead of the one in the settings, `at`: of that server, or `hosted`: the hosted one."""
 
     id: str
     task: Task
@@ -60,6 +61,8 @@ class Run:
     leased: bool = False  # it has had a model
     replaces: tuple[str, tuple[str, ...]] | None = None
     model: str = ""
+    at: At | None = None
+    hosted: bool = False
     answer: Answered | None = None
     ended: Ended | None = None
 

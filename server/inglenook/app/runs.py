@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from inglenook.app.reading import SecondReader
     from inglenook.app.services import Services
     from inglenook.app.surviving import CutOff
+    from inglenook.endpoints.endpoint import At
     from inglenook.ledger.facts import Escalated, Fact, Who
     from inglenook.ledger.rollback import Acceptance
     from inglenook.review.fitting import Fitting
@@ -70,20 +71,22 @@ class Runs:
         replaces: tuple[str, tuple[str, ...]] | None = None,
         title: str = "",
         model: str = "",
+        at: At | None = None,
+        hosted: bool = False,
         consent: Consent | None = None,
     ) -> str:
         """Starts a run and answers at once with its id. `tell` hears every event, `Started` first and `Ended` last, always.
 
         outline: instead of the one in the settings. gate: answers outlines instead of `decide_outline`. only: the places that the
         run may touch; none means every folder that is open now. replaces: the id of a proposal and those of its hunks in whose
-        place the run's own proposal comes. title: instead of the task's. model: instead of the one in the settings. consent: asks whether
-        something may leave the machine, instead of `decide_consent`.
+        place the run's own proposal comes. title: instead of the task's. model: instead of the one in the settings, at: of that server;
+        hosted: the hosted one, once a person agrees. consent: asks whether something may leave the machine, instead of `decide_consent`.
         """
         services = self.services
         hear = self._recording.before(self._surviving.before(tell) if self._surviving else tell)
         grant = grant_of(services.documents, only)
         run = Run(services.new_id("r"), task, title or title_of(task), hear, outline or services.config.outline, gate, grant)
-        run.replaces, run.model, run.consent = replaces, model, consent
+        run.replaces, run.model, run.at, run.hosted, run.consent = replaces, model, at, hosted, consent
         run.title = run.secrets.hush(run.title)
         self._runs[run.id] = run
         self._forget()
@@ -125,6 +128,11 @@ class Runs:
         """What a run was asked; None if the run is not known any more."""
         run = self._runs.get(run_id)
         return run.task if run is not None else None
+
+    def replacing(self, proposal_id: str, ids: Collection[str]) -> str:
+        """The title of a run under way whose proposal is to take the place of one of these hunks ("" if there is none)."""
+        going = [run for run in self._runs.values() if run.ended is None and run.replaces is not None and run.replaces[0] == proposal_id]
+        return next((run.title for run in going if run.replaces is not None and set(ids) & set(run.replaces[1])), "")
 
     def answer(self, run_id: str) -> Answered:
         """What a run answered in words. InputError if it did not (yet)."""
@@ -343,6 +351,8 @@ class Runs:
 
         run.phase("connecting", "Looking for a model")
         worked = await escalating.work(run, services, self._escalated)
+        if worked is None:
+            return Ended(run.id, "declined", escalating.KEPT_HERE)
         return await self._conclude(run, services, worked.outcome, worked.checking, worked.reader)
 
     def _escalated(self, fact: Escalated) -> None:

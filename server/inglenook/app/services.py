@@ -19,6 +19,7 @@ from inglenook.workspace.scratch import Scratches
 from inglenook.workspace.search import Search
 
 if TYPE_CHECKING:
+    from inglenook.endpoints.endpoint import At
     from inglenook.endpoints.pool import Lease, Pool
     from inglenook.endpoints.tunnel import State
     from inglenook.sandbox import Sandbox
@@ -59,10 +60,12 @@ class Models:
         return self._pool
 
     @asynccontextmanager
-    async def lease(self, *, model: str = "", tell: Callable[[str], None] = lambda words: None) -> AsyncIterator[Lease]:
-        """The right to use a model, for as long as the block lasts. model: instead of the one in the settings. tell: hears of the
-        queue. EndpointError, ConfigError, InputError."""
-        async with self.open().lease(model=model, tell=tell) as lease:
+    async def lease(
+        self, *, model: str = "", at: At | None = None, tell: Callable[[str], None] = lambda words: None
+    ) -> AsyncIterator[Lease]:
+        """The right to use a model, for as long as the block lasts. model: instead of the one in the settings; at: of that server.
+        tell: hears of the queue. EndpointError, ConfigError, InputError."""
+        async with self.open().lease(model=model, at=at, tell=tell) as lease:
             yield lease
 
     async def aclose(self) -> None:

@@ -79,6 +79,14 @@ class Endpoint:
         return tuple(m for m in self.models if is_coder(m.name) and not m.remote)
 
 
+@dataclass(frozen=True)
+class At:
+    """One server by its address, and the box that it is on ("ssh HOST"; "" for this machine)."""
+
+    url: str
+    via: str = ""
+
+
 def loopback(host: str) -> bool:
     """Whether a name or an address is that of this machine itself."""
     if host.lower() in _LOCAL:

@@ -15,7 +15,7 @@ import anyio
 import anyio.to_thread
 
 from inglenook.endpoints import embedded, exam, gguf, loading, probe, rehearsal
-from inglenook.endpoints.endpoint import NAMES, Endpoint, Kind, ModelInfo, choose, loopback, usable
+from inglenook.endpoints.endpoint import NAMES, At, Endpoint, Kind, ModelInfo, choose, loopback, usable
 from inglenook.endpoints.relay import Relay, Seat
 from inglenook.endpoints.remote import Remote
 from inglenook.endpoints.slots import Line, look
@@ -98,14 +98,18 @@ class Pool:
         self._loaded: dict[tuple[str, str], loading.Loaded] = {}
 
     @asynccontextmanager
-    async def lease(self, *, model: str = "", tell: Callable[[str], None] = lambda words: None) -> AsyncIterator[Lease]:
+    async def lease(
+        self, *, model: str = "", at: At | None = None, tell: Callable[[str], None] = lambda words: None
+    ) -> AsyncIterator[Lease]:
         """A model, ready to be talked to, as soon as a server of it has a slot free. Raises EndpointError, ConfigError or InputError,
         each with what to do.
 
-        model: instead of the wished one. tell: hears in words how many are ahead in the queue, and that another server took over.
+        model: instead of the wished one; at: of that very server and of no other. tell: hears in words how many are ahead in the
+        queue, and that another server took over.
         An EndpointError inside the block makes the next lease ask the servers anew."""
         async with self._lock:
-            found = await self._find(model)
+            found = await self._find(model) if at is None else (await self._at(at),)
+            window = self.wish.window if at is None or self._means(found[0]) else None
             name = choose(found[0], model or self._model_wish()).name
             seats = await self._seats(found, name)
         relay = Relay(seats, self._line, tell)
@@ -114,8 +118,8 @@ class Pool:
                 chosen = choose(seat.endpoint, name)
                 if chosen.loaded is False:
                     tell(loading_words(seat.endpoint, chosen))
-                info = await self._ready(seat.endpoint, chosen)
-                profile = await self._profile(seat.endpoint, info)
+                info = await self._ready(seat.endpoint, chosen, window)
+                profile = await self._profile(seat.endpoint, info, window)
                 relay.begin(lambda endpoint: self._chat(endpoint, info.name, profile), window=profile.window)
             chat: Chat = relay if seat.endpoint.kind != "rehearsal" else rehearsal.RehearsalChat(relay, self._recording)
             yield Lease(chat, profile, seat.endpoint, info.name, relay.aside, info, lambda p: self._chat(seat.endpoint, info.name, p)[0])
@@ -126,10 +130,10 @@ class Pool:
             with anyio.CancelScope(shield=True):
                 await relay.aclose()
 
-    async def _profile(self, endpoint: Endpoint, info: ModelInfo) -> Profile:
+    async def _profile(self, endpoint: Endpoint, info: ModelInfo, wish: int | None) -> Profile:
         """How to speak with the model, as its exam says, if it took one. Ollama has the window that it was asked for already, or the
         largest that it gives; LM Studio cuts in silence what is longer than the one that it tells."""
-        window = self.wish.window or info.window
+        window = wish or info.window
         if info.window and endpoint.kind in ("ollama", "lmstudio"):
             window = info.window if endpoint.kind == "ollama" else min(info.window, window or info.window)
         profile = profile_for(info.name, window=window, tools=info.tools)
@@ -207,6 +211,24 @@ class Pool:
         self._found, self._asked = found, self._clock()
         return self._order(found, model)
 
+    async def _at(self, at: At) -> Endpoint:
+        """The server at an address, as it describes itself now. EndpointDown, ConfigError."""
+        if at.via:
+            found = [endpoint for endpoint in await self.box().look() if (endpoint.url, endpoint.via) == (at.url, at.via)]
+            if not found:
+                raise EndpointDown(f"No model server answers at {at.url} via {at.via} any more.", hint="Is it running there still?")
+            return found[0]
+        if self._embedded is not None and _bare(self._embedded.url) == _bare(at.url):
+            return (await self._find())[0]
+        return await probe.describe(_on_this_machine(at.url), self.wish.key)
+
+    def _means(self, endpoint: Endpoint) -> bool:
+        """Whether the settings mean this server, and so what they say of its window."""
+        wish = self.wish
+        if endpoint.via or endpoint.kind in ("embedded", "rehearsal") or not (wish.url or wish.remote):
+            return True
+        return any(_bare(endpoint.url) == _bare(url) for url in (wish.url, *wish.more))
+
     async def _named(self, url: str) -> tuple[Endpoint, ...]:
         """The server at that address, and the further ones; without it only those, if there are any."""
         more = await self._more()
@@ -281,14 +303,14 @@ class Pool:
         seen = await probe.describe(server.url, server.key, seconds=10.0)
         return replace(seen, kind=kind, models=tuple(replace(m, digest=self._digest or m.digest) for m in seen.models))
 
-    async def _ready(self, endpoint: Endpoint, info: ModelInfo) -> ModelInfo:
+    async def _ready(self, endpoint: Endpoint, info: ModelInfo, wish: int | None) -> ModelInfo:
         """The model with its real window. Ollama and LM Studio give and tell it when they load, so the model is loaded now; the first
         request would have waited for the same."""
         if info.remote:
             raise ConfigError(
                 f"Ollama would send every prompt for {info.name} to another machine.", hint="Choose a model that runs on this machine."
             )
-        wish, socket = self.wish.window, endpoint.socket
+        socket = endpoint.socket
         before = self._loaded.get((endpoint.place, info.name))
         known = before.info.window if before else None
         if endpoint.kind == "ollama" and not loading.settled(info, wish, known):
@@ -307,6 +329,10 @@ def loading_words(endpoint: Endpoint, info: ModelInfo) -> str:
     others = [other.name for other in endpoint.models if other.loaded and other.name != info.name]
     room = f"; {', '.join(others[:3])} may have to make room" if others else ""
     return f"{NAMES[endpoint.kind]} loads {info.name}{room}."
+
+
+def _bare(url: str) -> str:
+    return url.rstrip("/").removesuffix("/v1")
 
 
 def _file(path: str) -> Path:
