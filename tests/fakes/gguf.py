@@ -42,10 +42,11 @@ def value(thing: Any) -> bytes:
     return struct.pack("<I", 9) + kind + struct.pack("<Q", len(thing)) + inner
 
 
-def header(metadata: Mapping[str, Any], tensors: Sequence[tuple[str, tuple[int, ...]]] = (), *, version: int = 3) -> bytes:
+def header(metadata: Mapping[str, Any], tensors: Sequence[tuple[str, tuple[int, ...]]] = (), *, version: int = 3, kind: int = 23) -> bytes:
+    """kind: the type of all tensors, IQ4_XS unless another is named; each begins where the weights do."""
     entries = b"".join(text(key) + value(thing) for key, thing in metadata.items())
     infos = b"".join(
-        text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape) + struct.pack("<IQ", 12, 0) for name, shape in tensors
+        text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape) + struct.pack("<IQ", kind, 0) for name, shape in tensors
     )
     return b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(metadata)) + entries + infos
 

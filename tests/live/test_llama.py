@@ -208,12 +208,29 @@ async def test_speed_is_told_while_it_writes(models: Path) -> None:
 
 
 async def test_a_file_that_is_broken(tmp_path: Path, models: Path) -> None:
-    broken = tmp_path / "broken.gguf"
-    broken.write_bytes((models / "tiny.gguf").read_bytes()[:100_000])
-    with anyio.fail_after(60), pytest.raises(ServerFault, match=r"could not load .*broken\.gguf"):
-        await embedded.start(broken, window=512)
+    broken, whole = tmp_path / "broken.gguf", (models / "tiny.gguf").read_bytes()
+    for size in (100_000, len(whole) - 1_000):
+        broken.write_bytes(whole[:size])
+        with pytest.raises(InputError, match=rf"broken\.gguf is cut off.*{size:,} bytes|header goes on beyond its end"):
+            await embedded.start(broken, window=512)
     with pytest.raises(InputError, match="no file"):
         await embedded.start(tmp_path / "none.gguf")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "why"),
+    [(b"qwen2", b"qwen9", "knows no models of the kind qwen9"), (b"token_embd.weight", b"token_embd.weighs", "weights are missing in it")],
+)
+async def test_what_llama_cpp_says_goes_into_the_log_alone(
+    tmp_path: Path, models: Path, caplog: pytest.LogCaptureFixture, was: bytes, now: bytes, why: str
+) -> None:
+    odd = tmp_path / "odd.gguf"
+    odd.write_bytes((models / "tiny.gguf").read_bytes().replace(was, now))
+    with anyio.fail_after(60), pytest.raises(ServerFault) as refused:
+        await embedded.start(odd, window=512)
+    assert refused.value.message == f"odd.gguf could not be loaded: {'the built-in llama.cpp ' if 'kind' in why else ''}{why}."
+    assert "load_model" not in str(refused.value) and "log of Inglenook" in refused.value.hint
+    assert "error loading model" in caplog.text
 
 
 async def test_nothing_is_imported_from_the_folder_that_we_are_in(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

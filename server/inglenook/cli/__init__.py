@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ def main(words: Sequence[str] | None = None) -> int:
     options = _options(given)
     if options.command == "lsp":
         return _serve(options.tcp)
+    ours = logging.getLogger("inglenook")
+    if not ours.handlers:  # else Python would write our warnings onto the screen, raw; a command that has a log says so itself
+        ours.addHandler(logging.NullHandler())
     with _lasting_streams():
         try:
             return _dispatch(options)

@@ -14,7 +14,7 @@ from rich.console import Console
 from inglenook.app.config import Config
 from inglenook.app.services import Models
 from inglenook.cli import exits
-from inglenook.cli.run import configured
+from inglenook.cli.run import configured, log_to
 from inglenook.errors import InglenookError, InputError
 from inglenook.terminal import console, said, stopping_at_signals, styled
 
@@ -26,6 +26,7 @@ def command(options: argparse.Namespace) -> int:
     """Takes the exam, or shows the one that was taken; 3 if the model's side fails."""
     out, err = console(sys.stdout), console(sys.stderr)
     config = configured(options)
+    log_to(config.state_dir)
     found = anyio.run(_examined, config, options.again, err)
     if isinstance(found, InglenookError):
         raise found

@@ -16,7 +16,7 @@ from rich.table import Table
 from inglenook.app.config import Config
 from inglenook.app.services import Models
 from inglenook.cli import exits
-from inglenook.cli.run import configured
+from inglenook.cli.run import configured, log_to
 from inglenook.errors import InglenookError, InputError
 from inglenook.terminal import console, said, stopping_at_signals, styled
 
@@ -28,6 +28,7 @@ def command(options: argparse.Namespace) -> int:
     """Measures, prints and keeps it; 3 if the model's side fails."""
     out, err = console(sys.stdout), console(sys.stderr)
     config = configured(options)
+    log_to(config.state_dir)
     found = anyio.run(_measured, config, options.up_to, options.minutes * 60.0, err)
     if isinstance(found, InglenookError):
         raise found

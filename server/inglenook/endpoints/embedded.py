@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import logging
 import os
+import re
 import secrets
 import signal
 import sys
@@ -17,13 +19,34 @@ from typing import Final
 import anyio
 
 from inglenook import process
+from inglenook.endpoints import gguf
 from inglenook.errors import EndpointDown, InputError, ServerFault
+
+log = logging.getLogger(__name__)
 
 WINDOW: Final = 16_384
 """Tokens that a model gets unless somebody asks for more: what a laptop bears beside the weights of a 7B model."""
 
 LOAD_SECONDS: Final = 600.0
 _MODULE: Final = "inglenook.endpoints.embedded"
+_LOG: Final = "What llama.cpp said is in the log of Inglenook."
+_ROOM: Final = "Is there memory enough? `inglenook fit FILE.gguf` says."
+_REASONS: Final = (
+    (
+        r"unknown model architecture: '([\w.-]{1,60})'",
+        "the built-in llama.cpp knows no models of the kind {}",
+        "Serve it with a newer one.",
+    ),
+    (r"out of memory|failed to allocate|unable to allocate|cudaMalloc failed|bad_alloc", "the memory is too small for it", _ROOM),
+    (r"within the file bounds|corrupted or incomplete|failed to read", "the file is damaged, or not whole", "Download it again."),
+    (r"missing tensor|wrong shape|tensor '?[\w.-]+'? not found|wrong number of tensors", "weights are missing in it", "Download it again."),
+    (
+        r"key not found in model|error loading model (?:hyperparameters|vocabulary)",
+        "it does not say what it is",
+        "Try another build of it.",
+    ),
+)
+"""What llama.cpp logs → what that means, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +86,12 @@ async def start(
     """Serves a GGUF on a free port of loopback, behind a key of its own, and waits until the model is loaded.
 
     window: tokens that one request may have (slots share the memory). env: what the child sees of the environment
-    (GPU drivers read theirs). Raises InputError (no such file, extra not installed), ServerFault in the child's words.
+    (GPU drivers read theirs). Raises InputError (no such file, not a whole one, extra not installed), ServerFault if llama.cpp
+    cannot load it; what that said goes into the log.
     """
     require("Serving a GGUF file")
     _check_file(model)
+    await anyio.to_thread.run_sync(gguf.read, model)
     key = secrets.token_urlsafe(24)
     argv = [
         sys.executable,
@@ -88,10 +113,9 @@ async def start(
             while (line := await child.read_line()) is not None:
                 if line.startswith("READY "):
                     return Embedded(f"{line.removeprefix('READY ').strip()}/v1", key, name or model.stem, child)
-            code = await child.wait()
-            raise ServerFault(
-                f"The embedded server could not load {model} (exit {code}): {_reason(child.tail())}.", hint="Is it a whole GGUF file?"
-            )
+            code, told = await child.wait(), child.tail()
+            log.warning("llama.cpp did not load %s (exit %s) and said:\n%s", model, code, told.strip() or "nothing")
+            raise _not_loaded(model, code, told)
         raise EndpointDown(f"The embedded server has not loaded {model} in {seconds:.0f} s.", hint="Try a smaller model.")
     except BaseException:
         child.kill()
@@ -116,11 +140,14 @@ def _check_file(model: Path) -> None:
         raise InputError(f"{model} is not a GGUF file.", hint="Download the model in GGUF format.")
 
 
-def _reason(log: str) -> str:
-    """The lines of llama.cpp's log that say what went wrong."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    telling = [line for line in lines if any(w in line.lower() for w in ("error", "failed", "unable", "cannot", "invalid"))]
-    return " | ".join((telling or lines)[-3:])[:600] or "it said nothing"
+def _not_loaded(model: Path, code: int, log: str) -> ServerFault:
+    """Why llama.cpp did not load a file, in our words: its log is for those who know it."""
+    if code < 0:
+        return ServerFault(f"llama.cpp was ended by signal {-code} while it loaded {model.name}.", hint=_ROOM)
+    for pattern, words, hint in _REASONS:
+        if found := re.search(pattern, log, re.IGNORECASE):
+            return ServerFault(f"{model.name} could not be loaded: {words.format(*found.groups())}.", hint=f"{hint} {_LOG}")
+    return ServerFault(f"{model.name} could not be loaded: llama.cpp gave up on it.", hint=f"Is it a model that can chat? {_LOG}")
 
 
 # ---- the child

@@ -31,6 +31,12 @@ SHARDS: Final = 1_000
 
 _NUMBERS: Final = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _TEXT, _LIST = 8, 9
+_BLOCKS: Final = {
+    **{0: (1, 4), 1: (1, 2), 30: (1, 2), 24: (1, 1), 25: (1, 2), 26: (1, 4)},  # F32, F16, BF16, I8, I16, I32
+    **{2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)},  # Q4_0, Q4_1, Q5_0, Q5_1, Q8_0
+    **{10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210)},  # Q2_K to Q6_K
+}
+"""Type of a tensor → how many numbers stand in a block, and the bytes of one. Of other types only where they begin is known."""
 _PART: Final = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 
 
@@ -152,17 +158,26 @@ class _Reader:
             value = self._value(self._number(4))
             if value is not None:
                 metadata[key] = value
-        parameters, experts = self._tensors(tensors)
+        parameters, experts, weights = self._tensors(tensors)
         end = self._file.tell()
+        self._whole(end, weights, metadata.get("general.alignment"))
         self._file.seek(0)
         told = hashlib.sha256(self._size.to_bytes(8, "little"))
         while (left := end - self._file.tell()) > 0:
             told.update(self._bytes(min(left, 1 << 20)))
         return Header(metadata, parameters, experts, self._size, told.hexdigest())
 
-    def _tensors(self, count: int) -> tuple[int, int]:
-        """Elements of all tensors, and of those of experts (`blk.3.ffn_up_exps.weight`)."""
-        everything = experts = 0
+    def _whole(self, end: int, weights: int, alignment: Any) -> None:
+        """InputError if the weights, which begin at the next multiple of the alignment, go on beyond the file."""
+        step = alignment if isinstance(alignment, int) and 0 < alignment <= 1 << 20 else 32
+        needed = -(-end // step) * step + weights
+        if weights and needed > self._size:
+            words = f"{self._name} is cut off: it has {self._size:,} bytes, and its weights go on to {needed:,}."
+            raise InputError(words, hint="Was the download finished?")
+
+    def _tensors(self, count: int) -> tuple[int, int, int]:
+        """Elements of all tensors, and of those of experts (`blk.3.ffn_up_exps.weight`); bytes that the weights take at least."""
+        everything = experts = weights = 0
         for _ in range(count):
             name = self._text(NAME_BYTES)
             dimensions = self._number(4)
@@ -173,10 +188,12 @@ class _Reader:
                 elements *= self._long()
             if elements > 1 << 50:
                 raise self._broken(f"a tensor has {elements:,} numbers")
-            self._step(12)
+            kind, offset = self._number(4), self._long()
+            per, size = _BLOCKS.get(kind, (1, 0))
+            weights = max(weights, offset + elements // per * size)
             everything += elements
             experts += elements if "_exps." in name else 0
-        return everything, experts
+        return everything, experts, weights
 
     def _value(self, kind: int, depth: int = 0) -> Any:
         """A value; None for one that was stepped over."""

@@ -216,3 +216,9 @@ def test_a_message_for_nothing_is_said(before: Callable[[], None] | None, said: 
         subprocess.run(["git", "init", "-q"], check=True)
     assert main(["commit-message"]) == (1 if before is None else 2)
     assert said in capsys.readouterr().err
+
+
+def test_a_warning_of_ours_never_reaches_the_screen_raw(capfd: pytest.CaptureFixture[str]) -> None:
+    said = "import logging, sys; from inglenook.cli import main; code = main(['checks']); logging.getLogger('inglenook.x').warning('raw')"
+    subprocess.run([sys.executable, "-c", said], check=True)
+    assert "raw" not in capfd.readouterr().err

@@ -111,3 +111,14 @@ def test_no_bytes_break_the_reader(tail: bytes, cut: int) -> None:
             gguf.model(file)
         except InputError:
             pass
+
+
+@pytest.mark.parametrize(("kind", "size"), [(0, 4 * 4096), (1, 2 * 4096), (8, 34 * 128), (12, 144 * 16), (14, 210 * 16)])
+def test_weights_that_go_on_beyond_the_file(tmp_path: Path, kind: int, size: int) -> None:
+    data = made.header({"general.architecture": "qwen3"}, [("blk.0.attn_q.weight", (64, 64))], kind=kind)
+    begins = -(-len(data) // 32) * 32
+    gguf.read(made.write(tmp_path / "whole.gguf", data, begins + size))
+    with pytest.raises(
+        InputError, match=rf"cut.gguf is cut off: it has {begins + size - 1:,} bytes, and its weights go on to {begins + size:,}"
+    ):
+        gguf.read(made.write(tmp_path / "cut.gguf", data, begins + size - 1))
