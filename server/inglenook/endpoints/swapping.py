@@ -7,8 +7,7 @@ the status of the model is "loaded". Other servers have the one model that they 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
@@ -51,16 +50,6 @@ class Shelf:
                 say(f"Loading {model}")
                 await load(endpoint, model, key)
             return others
-
-    @asynccontextmanager
-    async def borrowed(self, endpoint: Endpoint, model: str, say: Say = lambda words: None, key: str = "") -> AsyncIterator[None]:
-        """The model is loaded for as long as the block lasts; then what made room for it is loaded again."""
-        moved = await self.only(endpoint, model, say, key)
-        try:
-            yield
-        finally:
-            if moved:
-                await self.only(endpoint, moved[0], say, key)
 
 
 async def load(endpoint: Endpoint, model: str, key: str = "", *, seconds: float = LOAD_SECONDS) -> None:

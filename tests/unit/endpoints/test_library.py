@@ -180,9 +180,10 @@ async def test_whether_a_server_drafts_ahead() -> None:
 @pytest.mark.parametrize("kind", [Ollama, LmStudio, Router])
 async def test_one_makes_room_for_the_other_and_comes_back(kind: type[Shelf]) -> None:
     async with kind({"coder-7b": {"loaded": True}, "chat-8b": {}}) as fake:
-        endpoint, said = await describe(fake.url), []
-        async with Swapper().borrowed(endpoint, "chat-8b", said.append):
-            assert fake.loaded == ["chat-8b"]
+        endpoint, said, swapper = await describe(fake.url), [], Swapper()
+        assert await swapper.only(endpoint, "chat-8b", said.append) == ("coder-7b",)
+        assert fake.loaded == ["chat-8b"]
+        assert await swapper.only(endpoint, "coder-7b") == ("chat-8b",)
         assert fake.loaded == ["coder-7b"]
     assert fake.calls == [("unload", "coder-7b"), ("load", "chat-8b"), ("unload", "chat-8b"), ("load", "coder-7b")]
     assert said[:2] == ["coder-7b makes room for chat-8b", "Loading chat-8b"]
