@@ -71,7 +71,7 @@ bench: $(STAMP) ## print the figures, as ratios and counts
 fuzz: $(STAMP) ## a million random and mutated replies of models: no crash, no hang, nothing outside the draft
 	$(PY) tests/bench/fuzz.py
 
-vsix: $(STAMP) $(NODE_STAMP) ## package the extension, with the server in it, as a file that VS Code can install
+vsix: $(STAMP) $(NODE_STAMP) ## package the extension, with the server in it (INGLENOOK_PAGE: its public https address, for pictures on its page)
 	rm -f $(EXT)/server/*.whl
 	SOURCE_DATE_EPOCH=1767225600 $(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(EXT)/server .
 	cd $(EXT) && npm run --silent vsix
