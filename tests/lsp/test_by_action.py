@@ -152,3 +152,29 @@ async def test_no_light_bulb_for_what_is_not_about_the_line(folder: Path) -> Non
         assert await editor.actions("calc.py", here, triggerKind=2) == []
         assert "Agent: Cancel “Refactor calc.py”" in [a["title"] for a in await editor.actions("calc.py", here)]
         await editor.by_action("Agent: Cancel")
+
+
+@pytest.mark.parametrize(
+    "comment", ["# agent: {}", "    // Agent:   {} ", "/* agent: {} */", "<!-- agent: {} -->", "-- agent: {}", ";; agent: {}"]
+)
+async def test_words_are_a_comment_in_the_file(folder: Path, comment: str) -> None:
+    line = comment.format("rename add_numbers to add")
+    (folder / "calc.py").write_text(f"{line}\n{(folder / 'calc.py').read_text()}")
+    async with FakeOpenAI([RENAME]) as fake, Bare(folder, settings=settings(fake.url)) as editor:
+        editor.open("calc.py")
+        await editor.by_action("Agent: Edit “rename add_numbers to add”")
+        await editor.message("is in review")
+        assert "rename add_numbers to add\n" in fake.requests[0].last
+        assert f"`{line.strip()}`: remove that line" in fake.requests[0].last
+        assert not [a for a in await editor.actions("calc.py", editor.lines(1, 4)) if "Agent: Edit" in a["title"]]
+
+
+async def test_a_written_task_is_about_the_lines_selected_with_it(folder: Path) -> None:
+    (folder / "calc.py").write_text(f"# agent: rename this\n{(folder / 'calc.py').read_text()}")
+    async with FakeOpenAI([RENAME]) as fake, Bare(folder, settings=settings(fake.url)) as editor:
+        editor.open("calc.py")
+        (action,) = [a for a in await editor.actions("calc.py", editor.lines(0, 5)) if "Agent: Edit" in a["title"]]
+        assert action["command"]["arguments"][0]["range"] == editor.lines(0, 5)
+        (alone,) = [a for a in await editor.actions("calc.py", editor.lines(0, 0)) if "Agent: Edit" in a["title"]]
+        assert "range" not in alone["command"]["arguments"][0]
+        assert fake.requests == []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from inglenook.lsp import hinting, standing, team, views
+from inglenook.lsp import amending, hinting, standing, team, views
 
 if TYPE_CHECKING:
     from inglenook.app.runs import Runs
@@ -20,6 +21,8 @@ START = "inglenook.run.start"
 DECIDE = "inglenook.review.decide"
 SHOW = "inglenook.review.show"
 REWRITE, QUICK_FIX, SOURCE = types.CodeActionKind.RefactorRewrite, types.CodeActionKind.QuickFix, types.CodeActionKind.Source
+LINE_END = re.compile(r"\r\n|\r|\n")
+WRITTEN = re.compile(r"\s*(?:#|//|--|;+|%|/\*+|<!--)\s*agent:\s*(?P<words>\S.*?)\s*(?:\*/|-->)?\s*$", re.IGNORECASE)
 KINDS = (REWRITE, QUICK_FIX, SOURCE)
 
 
@@ -48,7 +51,7 @@ def offered(session: Session, params: types.CodeActionParams) -> list[types.Code
     if not session.inside(uri):
         return []
     params.context.diagnostics = [d for d in params.context.diagnostics if d.source != hinting.SOURCE]
-    actions = [*_decisions(session, params), *_fix(session, params)]
+    actions = [*_decisions(session, params), *_written(session, params), *_fix(session, params)]
     quiet = params.context.trigger_kind == types.CodeActionTriggerKind.Automatic and params.range.start == params.range.end
     if not quiet:  # no light bulb on every line
         actions += [_start(session, offer, params) for offer in OFFERS if offer.kind != "edit" or session.abilities.events]
@@ -102,6 +105,22 @@ def _fix(session: Session, params: types.CodeActionParams) -> Iterator[types.Cod
     yield action
 
 
+def _written(session: Session, params: types.CodeActionParams) -> Iterator[types.CodeAction]:
+    """A task written into the file as a comment, `# agent: …`, where nobody can be asked for words: the first one that is selected.
+    It is about the selected lines, or about the file if there is only the comment."""
+    buffer = session.buffers.get(params.text_document.uri)
+    if session.abilities.events or buffer is None:
+        return
+    first, last = params.range.start.line, params.range.end.line
+    found = next((match for line in LINE_END.split(buffer.text)[first : last + 1] if (match := WRITTEN.match(line))), None)
+    if found is not None:
+        words = found["words"]
+        title = f"Agent: Edit “{words[:57]}…”" if len(words) > 60 else f"Agent: Edit “{words}”"
+        about = _about(params) if last > first else {"uri": params.text_document.uri}
+        instruction = f"{words}\n\nThis was written as a comment, `{found[0].strip()}`: remove that line."
+        yield _run(session, title, QUICK_FIX, {"kind": "edit", "instruction": instruction, **about})
+
+
 def _about(params: types.CodeActionParams) -> dict[str, Any]:
     return {"uri": params.text_document.uri, "range": _plain(params.range)}
 
@@ -135,6 +154,7 @@ def _of_review(session: Session, runs: Runs, review: Review, params: types.CodeA
         if here:
             what = "this hunk" if len(here) == 1 else f"these {len(here)} hunks"
             yield _decide(f"Agent: {word} {what}", {"decision": verb, "proposalId": proposal_id, "hunks": here})
+    yield from amending.offered(session, runs, review, params, here)
     path = session.place_or_none(params.text_document.uri)
     of_file = [i for i in (review.of_file(path) if path else ()) if review.decisions[i] == "pending"]
     for verb, word in (("accept", "Accept"), ("reject", "Reject")):
