@@ -231,7 +231,24 @@ def live(console: Console, line: Line) -> Iterator[Live | None]:
 
 @asynccontextmanager
 async def stopping_at_signals() -> AsyncIterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that nothing of ours stays behind."""
+    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that nothing of ours stays behind. An exception leaves it as it is, and
+    not as a group of one."""
+    try:
+        async with _heard():
+            yield
+    except BaseExceptionGroup as group:
+        raise _only(group) from None
+
+
+def _only(error: BaseException) -> BaseException:
+    """What a group of one holds."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+@asynccontextmanager
+async def _heard() -> AsyncIterator[None]:
     got: list[int] = []
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as group:

@@ -12,7 +12,7 @@ from typing import TextIO, cast
 
 from inglenook.cli.streams import Lasting, open_all_three
 from inglenook.cli.words import parser as whole
-from inglenook.errors import InglenookError
+from inglenook.errors import InglenookError, InputError
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -41,6 +41,11 @@ def main(words: Sequence[str] | None = None) -> int:
             from inglenook.cli.ends import failed
 
             return failed(error, json=_as_json(options))
+        except OSError as error:
+            from inglenook.cli.ends import failed
+
+            where = f" ({error.filename})" if error.filename else ""
+            return failed(InputError(f"The system refused: {error.strerror or error}{where}."), json=_as_json(options))
 
 
 def _as_json(options: argparse.Namespace) -> bool:

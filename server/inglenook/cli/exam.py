@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,7 +15,8 @@ from rich.console import Console
 from inglenook.app.config import Config
 from inglenook.app.services import Models
 from inglenook.cli import exits
-from inglenook.cli.run import configured, log_to
+from inglenook.cli.keeping import keep, log_to
+from inglenook.cli.run import configured
 from inglenook.errors import InglenookError, InputError
 from inglenook.terminal import console, said, stopping_at_signals, styled
 
@@ -62,7 +64,7 @@ async def _examined(config: Config, again: bool, err: Console) -> tuple[Exam, st
                     clock=time.monotonic,
                     tell=lambda words: err.print(said("·", words, style="bright_black")),
                 )
-                exam.save(config.cache_dir, lease.endpoint, lease.info, taken)
+                keep(partial(exam.save, config.cache_dir, lease.endpoint, lease.info, taken), err)
                 return taken, f"{lease.model}, {lease.endpoint.words}, in {taken.seconds:.0f} s"
         except InglenookError as error:
             return error

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,7 +17,8 @@ from rich.table import Table
 from inglenook.app.config import Config
 from inglenook.app.services import Models
 from inglenook.cli import exits
-from inglenook.cli.run import configured, log_to
+from inglenook.cli.keeping import keep, log_to
+from inglenook.cli.run import configured
 from inglenook.errors import InglenookError, InputError
 from inglenook.terminal import console, said, stopping_at_signals, styled
 
@@ -75,7 +77,7 @@ async def _measured(config: Config, most: int | None, seconds: float, err: Conso
                     with anyio.CancelScope(shield=True):
                         await chat.aclose()
                 if found.points:
-                    measuring.save(config.cache_dir, lease.endpoint, found)
+                    keep(partial(measuring.save, config.cache_dir, lease.endpoint, found), err)
                 return found
         except InglenookError as error:
             return error

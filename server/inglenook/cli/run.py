@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import re
 import signal
 import sys
@@ -11,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,19 +24,18 @@ from inglenook.app.services import Services, build
 from inglenook.cli import exits
 from inglenook.cli.asking import AskingGate, HunkByHunk, OpenGate
 from inglenook.cli.consenting import consent_of
+from inglenook.cli.keeping import log_to
 from inglenook.cli.places import Say, focuses_of, places_of
 from inglenook.cli.report import as_json, show_answer, show_proposal, show_verdict
 from inglenook.cli.watching import Watch
 from inglenook.errors import ConfigError, FileExists, FileMissing, InglenookError, InputError, LedgerError, StaleError, WorkspaceError
 from inglenook.terminal import Line, console, live, said, stopping_at_signals
 from inglenook.workspace.grants import Place
-from inglenook.workspace.withholding import Hushed
 
 if TYPE_CHECKING:
     from inglenook.review.fitting import Fitting
     from inglenook.review.session import Review
 
-LOG_BYTES = 1_000_000
 HOSTS = "HOST, USER@HOST, HOST:PORT with the port of the model server there, [IPV6]:PORT, or ssh://HOST:PORT with the port of ssh."
 NO_TERMINAL = "Nothing was written: there is no terminal to ask on. Use --yes to accept all of it, or --dry-run to look only."
 
@@ -212,22 +209,6 @@ def _written(review: Review, fitting: Fitting) -> str:
     checked = review.proposal.verdict is not None and review.proposal.verdict.state != "not_run"
     more = " The checks ran on the whole proposal, not on this part of it." if checked and not all_of_it else ""
     return f"Written: {counted}, {files} file{'s' * (files != 1)}.{more}"
-
-
-def log_to(folder: str) -> Path:
-    """Faults of ours go into a file of the user's, not onto the screen; where none can be made, nowhere. Answers which."""
-    file = Path(folder) / "run.log"
-    log = logging.getLogger("inglenook")
-    log.propagate = False
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler: logging.Handler = RotatingFileHandler(file, maxBytes=LOG_BYTES, backupCount=1, delay=True, encoding="utf-8")
-    except OSError:
-        handler = logging.NullHandler()
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(Hushed("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    log.handlers = [handler]
-    return file
 
 
 def configured(options: argparse.Namespace) -> Config:

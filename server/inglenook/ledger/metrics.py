@@ -257,7 +257,7 @@ def _in_words(file: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise LedgerError(
-            f"The numbers for the report cannot be read ({file}): {error}.",
-            hint="Remove that file to begin anew; the audit and what undoes your acceptances are not in it.",
-        ) from error
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL  # only errors of the library itself have one
+        anew = "Remove that file to begin anew; the audit and what undoes your acceptances are not in it."
+        hint = "Make some room there, then ask again." if full else anew
+        raise LedgerError(f"The numbers for the report cannot be read ({file}): {error}.", hint=hint) from error

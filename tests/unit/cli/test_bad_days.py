@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import pytest
 
 from fakes.openai import FakeOpenAI, Request, Scripted
-from inglenook.cli import _options, streams
+from inglenook.cli import _options, checks, main, streams
+from inglenook.cli.keeping import keep
 from inglenook.cli.run import uninterrupted
+from inglenook.errors import InputError
+from inglenook.terminal import console, stopping_at_signals
 
 pytestmark = pytest.mark.anyio
 
@@ -184,6 +188,50 @@ def test_ctrl_c_while_files_are_written_comes_too_late(number: int) -> None:
         reached = True
     assert reached
     assert signal.getsignal(number) is before
+
+
+@needs_full
+async def test_a_log_on_a_full_disk_is_silent(folder: Path) -> None:
+    state = folder.parent / "home" / "inglenook"
+    state.mkdir(parents=True)
+    (state / "run.log").symlink_to("/dev/full")
+    (state / "ledger").write_text("in the way: what happens cannot be written down, and the log is told so")
+    came = await inglenook(folder, TASK, "--yes", turns=[block("calc.py")])
+    assert (came.code, text(folder)) == (5, CALC)
+    assert "Nothing was written: what undoes it could not be kept." in came.err
+    assert "Traceback" not in came.err and "Logging error" not in came.err
+
+
+def test_a_result_that_cannot_be_kept_is_shown_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    def save() -> Path:
+        raise OSError(30, "Read-only file system", "/cache/x")
+
+    keep(save, console(sys.stderr))
+    assert "This could not be kept for later runs: Read-only file system (/cache/x)." in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_said_in_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(options: object) -> int:
+        async def inside() -> int:
+            async with stopping_at_signals():
+                raise PermissionError(13, "Permission denied", "/x")
+
+        return anyio.run(inside)
+
+    monkeypatch.setattr(checks, "command", refused)
+    assert main(["checks"]) == 2
+    assert "The system refused: Permission denied (/x)." in capsys.readouterr().err
+
+
+async def test_an_error_leaves_the_block_that_hears_signals_as_it_is() -> None:
+    with pytest.raises(InputError):
+        async with stopping_at_signals():
+            raise InputError("x")
+    with pytest.raises(KeyboardInterrupt):
+        async with stopping_at_signals():
+            await anyio.wait_all_tasks_blocked()  # it listens
+            os.kill(os.getpid(), signal.SIGTERM)
+            await anyio.sleep(60)
 
 
 def test_a_stream_that_fails_is_silent_from_then_on() -> None:
