@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TextIO, cast
 
+from inglenook.cli import exits
+from inglenook.cli.exits import USAGE
 from inglenook.cli.streams import Lasting, open_all_three
 from inglenook.cli.words import parser as whole
+from inglenook.cli.words import unknown
 from inglenook.errors import InglenookError, InputError
 
 
@@ -79,6 +82,11 @@ def _options(given: list[str]) -> argparse.Namespace:
         end = given.index("--")
         given[end:] = [_PLAIN + word for word in given[end + 1 :]]
     parser = whole()
+    if not given:
+        parser.print_help(sys.stderr)
+        parser.exit(USAGE)
+    if not given[0].startswith("-") and given[0] not in exits.TABLE:
+        parser.error(unknown(given[0]))
     options, more = parser.parse_known_args(given)
     wrong = more if options.command != "run" else [word for word in more if word.startswith("-")]
     if wrong:

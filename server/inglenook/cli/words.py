@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
 import textwrap
@@ -10,7 +11,7 @@ from math import inf
 from typing import NoReturn
 
 from inglenook import __version__
-from inglenook.cli.exits import USAGE, in_words
+from inglenook.cli.exits import TABLE, USAGE, in_words
 
 FIT = """\
   inglenook fit                             what this machine can do
@@ -177,7 +178,9 @@ def _add_ledger(commands: argparse._SubParsersAction[_Parser]) -> None:
     rollback.add_argument("--folder", default=".", metavar="DIR", help="the workspace folder (default: the current one)")
     rollback.set_defaults(json=False)
     audit = commands.add_parser("audit", help="the record of what was asked, decided and written in this folder")
-    audit.add_argument("action", choices=("verify",), help="verify: whether a record was changed, dropped or moved, and which")
+    audit.add_argument(
+        "action", nargs="?", choices=("verify",), default="verify", help="verify: whether a record was changed, dropped or moved, and which"
+    )
     audit.add_argument("--folder", default=".", metavar="DIR", help="the workspace folder (default: the current one)")
 
 
@@ -200,6 +203,14 @@ def _add_figures(commands: argparse._SubParsersAction[_Parser]) -> None:
     commit.add_argument("--endpoint", default="", metavar="URL", help="OpenAI-compatible server on this machine")
     for each in (report, forget, commit):
         each.add_argument("--folder", default=".", metavar="DIR", help="the workspace folder (default: the current one)")
+
+
+def unknown(word: str) -> str:
+    """What to say to a first word that is no command: what may have been meant."""
+    if " " in word.strip():
+        return f'there is no command {word!r}; a task is said like this: inglenook run "{word}"'
+    near = difflib.get_close_matches(word, TABLE, n=1)
+    return f"there is no command {word!r}; " + (f"did you mean {near[0]}?" if near else "inglenook --help lists them all")
 
 
 class _Parser(argparse.ArgumentParser):
