@@ -1,6 +1,6 @@
 // The commands of the palette, and those of the server that need a hand here (from lenses, light bulbs and notifications).
 import { commands, ProgressLocation, window, workspace, type Disposable, type LogOutputChannel } from "vscode";
-import { askAgain, askAgainWith } from "./again";
+import { askAgain, askAgainWith, refit } from "./again";
 import type { Checks } from "./checks";
 import type { Server } from "./client";
 import { playDemo } from "./demo";
@@ -39,8 +39,9 @@ export function registerPalette(rooms: Rooms): Disposable[] {
     ...reviewActions(rooms),
     "inglenook.cancel": (argument) => cancel(rooms, argument),
     "inglenook.undoDecision": () => rooms.review.undo(),
-    "inglenook.askAgain": (row) => askAgain(rooms.server, rooms.review, isRow(row) ? row : undefined),
-    "inglenook.askAgainWith": (row) => askAgainWith(rooms.server, rooms.review, isRow(row) ? row : undefined),
+    "inglenook.askAgain": (given) => askAgain(rooms.server, rooms.review, given),
+    "inglenook.askAgainWith": (given) => askAgainWith(rooms.server, rooms.review, given),
+    "inglenook.refit": (given) => refit(rooms.server, rooms.review, given),
     "inglenook.editProposal": (row) => editProposal(rooms, row),
     "inglenook.checkAgain": (row) => checkAgain(rooms, row),
     "inglenook.rollback": () => rollBackAndShow(rooms),
@@ -76,6 +77,7 @@ export async function executeCommand(rooms: Rooms, command: string, argument: un
     switch (command) {
       case "inglenook.run.start": return begin(rooms, argument as StartRun);
       case "inglenook.review.decide": return rooms.review.decide(argument as DecideHunks);
+      case "inglenook.review.refit": return refit(rooms.server, rooms.review, argument);
       case "inglenook.review.show": return showProposal(rooms.review, argument as ProposalRef | undefined);
       default: return rooms.server.ask(command as keyof Commands, argument ?? {});
     }

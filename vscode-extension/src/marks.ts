@@ -154,10 +154,11 @@ function buttons({ id }: ProposalView, { hunk }: Waiting): MarkdownString {
   const decide = (label: string, decision: string) => link(label, "inglenook.decide", { decision, proposalId: id, hunks: [hunk.id] });
   const words = new MarkdownString([
     ...(hunk.range === null ? [] : [decide("$(check) Accept", "accept")]),
+    ...(hunk.refit ? [link("$(sync) Re-fit", "inglenook.refit", { proposalId: id, hunks: [hunk.id] })] : []),
     decide("$(close) Reject", "reject"),
     link("$(diff) Show diff", "inglenook.showHunk", { proposalId: id, hunk: hunk.id }),
   ].join(" · "), true);
-  words.isTrusted = { enabledCommands: ["inglenook.decide", "inglenook.showHunk"] };
+  words.isTrusted = { enabledCommands: ["inglenook.decide", "inglenook.refit", "inglenook.showHunk"] };
   return words;
 }
 

@@ -109,6 +109,13 @@ export interface Commands {
     result: RunRef;
   };
   /**
+   * Fit hunks to what was typed there: both changes merged, else the agent is asked.
+   */
+  "inglenook.review.refit": {
+    params: RefitHunks;
+    result: Refitted;
+  };
+  /**
    * Edit what is proposed for a file, before accepting it.
    */
   "inglenook.review.amend": {
@@ -390,8 +397,8 @@ export interface FileView {
  * A hunk as a client shows it. `range` is where it stands in today's text of the file (null when stale, decided
  * or a new file); `resultRange` where it stands in the proposal's text as served under `resultUri`. `reason` says why
  * it is stale, or while it is pending why it does not fit the text as it is just now; `near` are the lines of that text
- * where it would have stood. `header` is short ("lines 12–14", "new file", "rename to b.py"); `notes` are leniencies a
- * reviewer should see.
+ * where it would have stood; `refit`: whether `inglenook.review.refit` is for it. `header` is short ("lines 12–14", "new file",
+ * "rename to b.py"); `notes` are leniencies a reviewer should see.
  */
 export interface HunkView {
   id: string;
@@ -402,6 +409,7 @@ export interface HunkView {
   range: Range | null;
   resultRange: Range | null;
   near: Range | null;
+  refit: boolean;
   added: number;
   removed: number;
   notes: string[];
@@ -468,7 +476,9 @@ export interface Decided {
 }
 /**
  * A proposal that is wanted otherwise; null means the newest that is open. `hunks` by id, or those of the file `uri`, or all that
- * are not accepted; `words` what the person says of it. `model`: another one at the same endpoint ("" the usual).
+ * are not accepted; `words` what the person says of it. `model`: another one for this run alone ("" the usual), at the server `url` on
+ * the box `via` (as `inglenook.models.list` has them; "" those of the settings). `hosted`: the hosted model, after a question. `choose`:
+ * the server shows the models as buttons of a message, for clients without a list of their own.
  */
 export interface AskAgain {
   proposalId?: string | null;
@@ -476,6 +486,30 @@ export interface AskAgain {
   uri?: string | null;
   words?: string;
   model?: string;
+  url?: string;
+  via?: string;
+  hosted?: boolean;
+  choose?: boolean;
+}
+/**
+ * Hunks that do not fit any more; a null proposal means the newest that is open. `hunks` by id, or those of the file `uri` that
+ * wait and do not fit, or all such.
+ */
+export interface RefitHunks {
+  proposalId?: string | null;
+  hunks?: string[] | null;
+  uri?: string | null;
+}
+/**
+ * What came of it. `fits`: the hunks that fit now, by id; those that were merged with what the person typed are new ones. `there`:
+ * those that the person had made alone. `runId`: the run that is to fit the others, null if there are none. `words` say it all.
+ */
+export interface Refitted {
+  fits: string[];
+  there: string[];
+  runId: string | null;
+  words: string;
+  proposal: ProposalView;
 }
 /**
  * What a person makes of a file of a proposal, before accepting it: `uri` is the real file or a side of it as it is served, `text` the
@@ -622,10 +656,12 @@ export interface Status {
   retryIn: number | null;
 }
 /**
- * The models of all servers that answer; `words` say why there are none.
+ * The models of all servers that answer; `words` say why there are none. `hosted`: the hosted model, if it is opened for these folders;
+ * `url` is its address. It can be asked for one task at a time, after a question, and cannot be selected.
  */
 export interface ModelList {
   models: ModelBrief[];
+  hosted: ModelBrief[];
   words: string;
 }
 /**
@@ -1117,6 +1153,7 @@ export const PALETTE = [
   { id: "inglenook.undoDecision", title: "Undo Last Decision", kind: null },
   { id: "inglenook.askAgain", title: "Ask Again…", kind: null },
   { id: "inglenook.askAgainWith", title: "Ask Again with Another Model…", kind: null },
+  { id: "inglenook.refit", title: "Re-fit", kind: null },
   { id: "inglenook.editProposal", title: "Edit Proposal", kind: null },
   { id: "inglenook.checkAgain", title: "Check Proposal Again", kind: null },
   { id: "inglenook.nextHunk", title: "Next Hunk", kind: null },

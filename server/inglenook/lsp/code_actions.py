@@ -28,20 +28,24 @@ KINDS = (REWRITE, QUICK_FIX, SOURCE)
 
 @dataclass(frozen=True)
 class Offer:
-    """A row: what kind of task, its title. `asks`: it needs words, so a client that can ask for them does."""
+    """A row: what kind of task, its title. `asks`: it needs words, so a client that can ask for them does. `whole`: it is about the
+    file, whatever is selected."""
 
     kind: str
     title: str
     action: types.CodeActionKind
     asks: bool = False
+    whole: bool = False
 
 
 OFFERS = (
     Offer("refactor", "Agent: Refactor…", REWRITE, asks=True),
     Offer("edit", "Agent: Edit…", REWRITE, asks=True),
+    Offer("tests", "Agent: Write Tests", REWRITE),
     Offer("document", "Agent: Document", REWRITE),
-    Offer("tests", "Agent: Write Tests", SOURCE),
     Offer("explain", "Agent: Explain", SOURCE),
+    Offer("tests", "Agent: Write Tests for This File", SOURCE, whole=True),
+    Offer("document", "Agent: Document This File", SOURCE, whole=True),
 )
 
 
@@ -68,7 +72,7 @@ def _command(session: Session, title: str, data: dict[str, Any]) -> types.Comman
     """A client of ours asks for words first, under its palette's id; any other starts with the task's own words."""
     asks = "command" not in data and any(offer.asks and offer.kind == data.get("kind") for offer in OFFERS)
     if asks and session.abilities.events:
-        from inglenook.protocol.commands import PALETTE
+        from inglenook.protocol.palette import PALETTE
 
         command = next(row.id for row in PALETTE if row.kind == data["kind"])
     else:
@@ -82,7 +86,8 @@ def _within(kind: types.CodeActionKind | str | None, wanted: types.CodeActionKin
 
 
 def _start(session: Session, offer: Offer, params: types.CodeActionParams) -> types.CodeAction:
-    return _run(session, offer.title, offer.action, {"kind": offer.kind, **_about(params)})
+    about = {"uri": params.text_document.uri} if offer.whole else _about(params)
+    return _run(session, offer.title, offer.action, {"kind": offer.kind, **about})
 
 
 def _team(session: Session, command: TeamCommand, params: types.CodeActionParams) -> types.CodeAction:
@@ -154,7 +159,6 @@ def _of_review(session: Session, runs: Runs, review: Review, params: types.CodeA
         if here:
             what = "this hunk" if len(here) == 1 else f"these {len(here)} hunks"
             yield _decide(f"Agent: {word} {what}", {"decision": verb, "proposalId": proposal_id, "hunks": here})
-    yield from amending.offered(session, runs, review, params, here)
     path = session.place_or_none(params.text_document.uri)
     of_file = [i for i in (review.of_file(path) if path else ()) if review.decisions[i] == "pending"]
     for verb, word in (("accept", "Accept"), ("reject", "Reject")):
@@ -165,6 +169,7 @@ def _of_review(session: Session, runs: Runs, review: Review, params: types.CodeA
         if len(review.pending) > len(of_file):
             title = f"Agent: {word} all of “{review.proposal.title}” ({len(review.pending)})"
             yield _decide(title, {"decision": verb, "proposalId": proposal_id})
+    yield from amending.offered(session, runs, review, params, here)
     show = types.Command(title="Show", command=SHOW, arguments=[{"proposalId": proposal_id}])
     yield types.CodeAction(title=f"Agent: Show “{review.proposal.title}”", kind=QUICK_FIX, command=show)
 

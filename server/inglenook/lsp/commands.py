@@ -120,6 +120,7 @@ HANDLERS: dict[str, Callable[[Session, Any], Awaitable[Wire]]] = {
     "inglenook.review.decide": decide,
     "inglenook.review.undo": undo,
     "inglenook.review.again": amending.ask_again,
+    "inglenook.review.refit": amending.refit,
     "inglenook.review.amend": amending.amend,
     "inglenook.review.check": amending.check,
     "inglenook.review.acceptances": rollback.listed,

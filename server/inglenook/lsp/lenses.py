@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DECIDE = "inglenook.review.decide"
 SHOW = "inglenook.review.show"
+REFIT = "inglenook.review.refit"
 
 
 def of_document(session: Session, uri: str) -> list[types.CodeLens]:
@@ -61,6 +62,7 @@ def _of_change(session: Session, runs: Runs, review: Review, change: FileChange,
     if lost := len(pending) - len(places) - len(near):
         words = f"{lost} hunk{'s'[: lost != 1]} of the proposal no longer fit{'s'[: lost == 1]} here"
         yield _lens(at(0), words, {"proposalId": review.proposal.id}, SHOW)
+        yield _lens(at(0), "↻ Re-fit", whole, REFIT)
     for hunk in pending:
         one = {"proposalId": review.proposal.id, "hunks": [hunk.id]}
         if hunk.id in places:
@@ -74,6 +76,7 @@ def _of_change(session: Session, runs: Runs, review: Review, change: FileChange,
         elif hunk.id in near:
             where = at(near[hunk.id][0])
             yield _lens(where, "⚠ A hunk no longer fits here", {"proposalId": review.proposal.id}, SHOW)
+            yield _lens(where, "↻ Re-fit", one, REFIT)
             yield _lens(where, "✗ Reject", {"decision": "reject", **one})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from inglenook.errors import InputError, ModelMissing
+from inglenook.errors import ConfigError, InputError, ModelMissing
 from inglenook.lsp.progress import Progress
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from inglenook.app.choosing import Choice
     from inglenook.app.config import Config
+    from inglenook.app.services import Services
     from inglenook.endpoints.endpoint import Endpoint, ModelInfo
     from inglenook.lsp.session import Session
     from inglenook.protocol import models as wire
@@ -30,7 +31,24 @@ async def listed(session: Session, _: Nothing) -> wire.ModelList:
 
     services = (await session.house()).services
     found = for_chat(await choices(services.config, await _everywhere(session)))
-    return ModelList(models=[_brief(choice) for choice in found], words="" if found else NOBODY)
+    return ModelList(models=[_brief(choice) for choice in found], hosted=_hosted(services), words="" if found else NOBODY)
+
+
+def _hosted(services: Services) -> list[wire.ModelBrief]:
+    """The hosted model, if the settings open it for these folders and say all that is needed."""
+    from inglenook.app.escalating import provider_of, shut
+    from inglenook.endpoints.hosted import checked
+    from inglenook.protocol.models import ModelBrief
+
+    if shut(services):
+        return []
+    try:
+        hosted = checked(provider_of(services.config))
+    except ConfigError:
+        return []  # `inglenook.setup.check` says what is wrong with it
+    facts = ["leaves this machine", "you are asked first", f"window {hosted.window:,}"]
+    where = f"{hosted.words} ({hosted.url})"
+    return [ModelBrief(name=hosted.model, url=hosted.url, endpoint=where, remote=True, window=hosted.window, facts=facts)]
 
 
 async def _everywhere(session: Session) -> tuple[Endpoint, ...]:

@@ -124,10 +124,19 @@ def _hunk(review: Review, hunk: Hunk, seen: Sides, encoding: Encoding) -> HunkVi
         range=_range(seen.base, seen.in_base.get(hunk.id), encoding),
         result_range=_range(seen.result, seen.in_result.get(hunk.id), encoding),
         near=_range(seen.base, gone.near if gone else None, encoding),
+        refit=gone is not None or unfit(review, hunk),
         added=len(hunk.new),
         removed=len(hunk.old),
         notes=list(hunk.notes),
     )
+
+
+def unfit(review: Review, hunk: Hunk) -> bool:
+    """Whether a hunk was set aside because it did not fit, and nothing else came in its place."""
+    from inglenook.app.reviews import REPLACED
+    from inglenook.review.refitting import THERE
+
+    return review.decisions[hunk.id] == "stale" and review.reasons.get(hunk.id) not in (REPLACED, THERE)
 
 
 def header(hunk: Hunk) -> str:

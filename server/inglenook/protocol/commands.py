@@ -1,6 +1,6 @@
 """The table of commands: what a client may ask, as `workspace/executeCommand` with one object as its argument.
 
-Dispatch, `docs/protocol.md`, the TypeScript types and the palette of the extension are generated from here.
+Dispatch, `docs/protocol.md` and the TypeScript types are generated from here.
 """
 
 from __future__ import annotations
@@ -135,13 +135,39 @@ class Decided(Wire):
 
 class AskAgain(Wire):
     """A proposal that is wanted otherwise; null means the newest that is open. `hunks` by id, or those of the file `uri`, or all that
-    are not accepted; `words` what the person says of it. `model`: another one at the same endpoint ("" the usual)."""
+    are not accepted; `words` what the person says of it. `model`: another one for this run alone ("" the usual), at the server `url` on
+    the box `via` (as `inglenook.models.list` has them; "" those of the settings). `hosted`: the hosted model, after a question. `choose`:
+    the server shows the models as buttons of a message, for clients without a list of their own."""
 
     proposal_id: str | None = None
     hunks: list[str] | None = None
     uri: str | None = None
     words: str = ""
     model: str = ""
+    url: str = ""
+    via: str = ""
+    hosted: bool = False
+    choose: bool = False
+
+
+class RefitHunks(Wire):
+    """Hunks that do not fit any more; a null proposal means the newest that is open. `hunks` by id, or those of the file `uri` that
+    wait and do not fit, or all such."""
+
+    proposal_id: str | None = None
+    hunks: list[str] | None = None
+    uri: str | None = None
+
+
+class Refitted(Wire):
+    """What came of it. `fits`: the hunks that fit now, by id; those that were merged with what the person typed are new ones. `there`:
+    those that the person had made alone. `run_id`: the run that is to fit the others, null if there are none. `words` say it all."""
+
+    fits: list[str] = Field(default_factory=list)
+    there: list[str] = Field(default_factory=list)
+    run_id: str | None = None
+    words: str
+    proposal: ProposalView
 
 
 class AmendProposal(Wire):
@@ -295,6 +321,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("inglenook.review.decide", "Accept, reject or reopen hunks", DecideHunks, Decided),
     Command("inglenook.review.undo", "Take back the last decision", Nothing, Decided),
     Command("inglenook.review.again", "Ask again: a newer proposal takes the place of what is not accepted", AskAgain, RunRef),
+    Command(
+        "inglenook.review.refit", "Fit hunks to what was typed there: both changes merged, else the agent is asked", RefitHunks, Refitted
+    ),
     Command("inglenook.review.amend", "Edit what is proposed for a file, before accepting it", AmendProposal, ProposalView),
     Command("inglenook.review.check", "Run the checks on a proposal as it stands", ProposalRef, ProposalView),
     Command("inglenook.review.acceptances", "What was accepted in this folder and can be rolled back", Nothing, AcceptanceList),
@@ -317,63 +346,4 @@ COMMANDS: tuple[Command, ...] = (
     Command("inglenook.remote.disconnect", "Take the connection to the remote box down", Nothing, RemoteState),
     Command("inglenook.remote.accept", "Accept the host key of the remote box", AcceptHostKey, RemoteState),
     Command("inglenook.remote.start", "Start the model server on the remote box", StartRemote, RemoteState),
-)
-
-
-@dataclass(frozen=True)
-class Palette:
-    """A command of the extension's palette. `kind` is set for those that start a run; `when` is VS Code's enablement."""
-
-    id: str
-    title: str
-    kind: TaskKind | None = None
-    when: str = ""
-    icon: str = ""
-
-
-IN_EDITOR = "inglenook.ready && editorIsOpen"  # while the palette is open no editor has the focus
-IN_REVIEW = "inglenook.reviewing"
-PALETTE: tuple[Palette, ...] = (
-    Palette("inglenook.refactor", "Refactor…", "refactor", "inglenook.ready"),
-    Palette("inglenook.edit", "Edit…", "edit", "inglenook.ready", "$(add)"),
-    Palette("inglenook.fix", "Fix…", "fix", IN_EDITOR),
-    Palette("inglenook.tests", "Write Tests", "tests", IN_EDITOR),
-    Palette("inglenook.document", "Document", "document", IN_EDITOR),
-    Palette("inglenook.explain", "Explain", "explain", IN_EDITOR),
-    Palette("inglenook.cancel", "Cancel Run", None, "inglenook.running", "$(debug-stop)"),
-    Palette("inglenook.review", "Show Proposal", None, IN_REVIEW),
-    Palette("inglenook.acceptHunk", "Accept Hunk", None, IN_REVIEW, "$(check)"),
-    Palette("inglenook.rejectHunk", "Reject Hunk", None, IN_REVIEW, "$(close)"),
-    Palette("inglenook.acceptFile", "Accept File", None, IN_REVIEW, "$(check-all)"),
-    Palette("inglenook.rejectFile", "Reject File", None, IN_REVIEW, "$(close-all)"),
-    Palette("inglenook.acceptAll", "Accept All", None, IN_REVIEW, "$(check-all)"),
-    Palette("inglenook.rejectAll", "Reject All", None, IN_REVIEW, "$(close-all)"),
-    Palette("inglenook.undoDecision", "Undo Last Decision", None, "inglenook.ready", "$(discard)"),
-    Palette("inglenook.askAgain", "Ask Again…", None, "inglenook.ready", "$(refresh)"),
-    Palette("inglenook.askAgainWith", "Ask Again with Another Model…", None, "inglenook.ready"),
-    Palette("inglenook.editProposal", "Edit Proposal", None, IN_REVIEW, "$(edit)"),
-    Palette("inglenook.checkAgain", "Check Proposal Again", None, IN_REVIEW, "$(beaker)"),
-    Palette("inglenook.nextHunk", "Next Hunk", None, IN_REVIEW, "$(arrow-down)"),
-    Palette("inglenook.previousHunk", "Previous Hunk", None, IN_REVIEW, "$(arrow-up)"),
-    Palette("inglenook.desk.accept", "Accept", None, IN_REVIEW, "$(check)"),
-    Palette("inglenook.desk.reject", "Reject", None, IN_REVIEW, "$(close)"),
-    Palette("inglenook.desk.reopen", "Decide Again", None, "inglenook.ready", "$(discard)"),
-    Palette("inglenook.rollback", "Roll Back…", None, "inglenook.ready"),
-    Palette("inglenook.unfit", "Show What Does Not Fit", None, "inglenook.ready"),
-    Palette("inglenook.report", "Show Report", None, "inglenook.ready"),
-    Palette("inglenook.commitMessage", "Write Commit Message", None, "inglenook.ready", "$(sparkle)"),
-    Palette("inglenook.walkthrough", "Get Started"),
-    Palette("inglenook.demo", "Try on a Sample"),
-    Palette("inglenook.team", "Team Commands…", None, "inglenook.ready"),
-    Palette("inglenook.checks", "Set Up Checks…", None, "inglenook.ready"),
-    Palette("inglenook.selectEndpoint", "Look for a Model", None, "inglenook.ready"),
-    Palette("inglenook.selectModel", "Select Model…", None, "inglenook.ready"),
-    Palette("inglenook.pullModel", "Pull Model…", None, "inglenook.ready"),
-    Palette("inglenook.checkSetup", "Check Setup", None, "inglenook.ready"),
-    Palette("inglenook.remote.open", "Connect to Remote Box…", None, "inglenook.ready"),
-    Palette("inglenook.remote.close", "Disconnect from Remote Box", None, "inglenook.ready"),
-    Palette("inglenook.remote.serve", "Start Model Server on the Box…", None, "inglenook.ready"),
-    Palette("inglenook.showLog", "Show Log"),
-    Palette("inglenook.install", "Install Server"),
-    Palette("inglenook.restart", "Restart Server"),
 )

@@ -25,8 +25,8 @@ class HunkView(Wire):
     """A hunk as a client shows it. `range` is where it stands in today's text of the file (null when stale, decided
     or a new file); `result_range` where it stands in the proposal's text as served under `result_uri`. `reason` says why
     it is stale, or while it is pending why it does not fit the text as it is just now; `near` are the lines of that text
-    where it would have stood. `header` is short ("lines 12–14", "new file", "rename to b.py"); `notes` are leniencies a
-    reviewer should see."""
+    where it would have stood; `refit`: whether `inglenook.review.refit` is for it. `header` is short ("lines 12–14", "new file",
+    "rename to b.py"); `notes` are leniencies a reviewer should see."""
 
     id: str
     kind: Literal["text", "create", "delete", "rename"]
@@ -36,6 +36,7 @@ class HunkView(Wire):
     range: Range | None = None
     result_range: Range | None = None
     near: Range | None = None
+    refit: bool = False
     added: int = 0
     removed: int = 0
     notes: list[str] = Field(default_factory=list)

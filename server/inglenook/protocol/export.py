@@ -18,8 +18,9 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from inglenook.protocol.base import Wire
-from inglenook.protocol.commands import COMMANDS, PALETTE
+from inglenook.protocol.commands import COMMANDS
 from inglenook.protocol.events import EVENT, EVENT_METHOD, Event
+from inglenook.protocol.palette import PALETTE
 from inglenook.protocol.settings import InitializationOptions, Settings
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -29,9 +29,11 @@ class ModelBrief(Wire):
 
 
 class ModelList(Wire):
-    """The models of all servers that answer; `words` say why there are none."""
+    """The models of all servers that answer; `words` say why there are none. `hosted`: the hosted model, if it is opened for these folders;
+    `url` is its address. It can be asked for one task at a time, after a question, and cannot be selected."""
 
     models: list[ModelBrief]
+    hosted: list[ModelBrief] = Field(default_factory=list)
     words: str = ""
 
 

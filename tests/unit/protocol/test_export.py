@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from inglenook.protocol import export
-from inglenook.protocol.commands import COMMANDS, PALETTE
+from inglenook.protocol.commands import COMMANDS
+from inglenook.protocol.palette import PALETTE
 from inglenook.protocol.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
