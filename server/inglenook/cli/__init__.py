@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TextIO, cast
 
-from inglenook.cli import exits
-from inglenook.cli.exits import USAGE
+from inglenook.cli.exits import TABLE, USAGE
 from inglenook.cli.streams import Lasting, open_all_three
 from inglenook.cli.words import parser as whole
 from inglenook.cli.words import unknown
@@ -27,7 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if words is None else words)
     if given == ["lsp"]:  # as editors start us, who wait: the other commands' words are not even built
         return _serve(None)
-    options = _options(given)
+    with _lasting_streams():
+        options = _options(given)
     if options.command == "lsp":
         return _serve(options.tcp)
     ours = logging.getLogger("inglenook")
@@ -85,7 +85,7 @@ def _options(given: list[str]) -> argparse.Namespace:
     if not given:
         parser.print_help(sys.stderr)
         parser.exit(USAGE)
-    if not given[0].startswith("-") and given[0] not in exits.TABLE:
+    if not given[0].startswith("-") and given[0] not in TABLE:
         parser.error(unknown(given[0]))
     options, more = parser.parse_known_args(given)
     wrong = more if options.command != "run" else [word for word in more if word.startswith("-")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 import textwrap
@@ -178,9 +177,8 @@ def _add_ledger(commands: argparse._SubParsersAction[_Parser]) -> None:
     rollback.add_argument("--folder", default=".", metavar="DIR", help="the workspace folder (default: the current one)")
     rollback.set_defaults(json=False)
     audit = commands.add_parser("audit", help="the record of what was asked, decided and written in this folder")
-    audit.add_argument(
-        "action", nargs="?", choices=("verify",), default="verify", help="verify: whether a record was changed, dropped or moved, and which"
-    )
+    verify = "verify, which is all that there is: whether a record was changed, dropped or moved, and which"
+    audit.add_argument("action", nargs="?", choices=("verify",), default="verify", help=verify)
     audit.add_argument("--folder", default=".", metavar="DIR", help="the workspace folder (default: the current one)")
 
 
@@ -207,6 +205,8 @@ def _add_figures(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def unknown(word: str) -> str:
     """What to say to a first word that is no command: what may have been meant."""
+    import difflib
+
     if " " in word.strip():
         return f'there is no command {word!r}; a task is said like this: inglenook run "{word}"'
     near = difflib.get_close_matches(word, TABLE, n=1)

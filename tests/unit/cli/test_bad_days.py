@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -102,6 +103,13 @@ async def test_a_reader_who_leaves_early_changes_neither_the_work_nor_the_code(f
     )
     assert "code 0" in came.err, came
     assert len(list((folder / "new").iterdir())) == 60
+
+
+@pytest.mark.parametrize("words", ["--help", "run --help", "--version"])
+def test_a_reader_who_leaves_before_the_help_is_not_told_of_it(words: str) -> None:
+    line = f'{{ "$0" -m inglenook {words}; echo "code $?" >&2; }} | true'
+    done = subprocess.run(["/bin/sh", "-c", line, sys.executable], capture_output=True, text=True, check=False)
+    assert done.stderr == "code 0\n"
 
 
 async def test_a_reader_who_leaves_early_does_not_make_a_refusal_a_success(folder: Path) -> None:

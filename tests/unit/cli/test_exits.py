@@ -222,3 +222,23 @@ def test_a_warning_of_ours_never_reaches_the_screen_raw(capfd: pytest.CaptureFix
     said = "import logging, sys; from inglenook.cli import main; code = main(['checks']); logging.getLogger('inglenook.x').warning('raw')"
     subprocess.run([sys.executable, "-c", said], check=True)
     assert "raw" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["runn", "x"], "there is no command 'runn'; did you mean run?"),
+        (["xyzzy"], "there is no command 'xyzzy'; inglenook --help lists them all"),
+        (["rename a to b"], 'a task is said like this: inglenook run "rename a to b"'),
+        ([], "commit-message"),
+    ],
+)
+def test_what_is_no_command_is_told_what_was_meant(given: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(given)
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_audit_alone_verifies() -> None:
+    assert main(["audit"]) == 1
