@@ -187,9 +187,19 @@ async def test_code_actions_on_a_selection_start_runs(folder: Path) -> None:
         assert [(a["title"], a["kind"]) for a in actions] == [
             ("Agent: Refactor…", "refactor.rewrite"),
             ("Agent: Edit…", "refactor.rewrite"),
+            ("Agent: Write Tests", "refactor.rewrite"),
             ("Agent: Document", "refactor.rewrite"),
-            ("Agent: Write Tests", "source"),
             ("Agent: Explain", "source"),
+            ("Agent: Write Tests for This File", "source"),
+            ("Agent: Document This File", "source"),
+        ]
+        arguments = [action["command"]["arguments"][0] for action in actions]
+        assert [(a["kind"], "range" in a) for a in arguments[2:]] == [
+            ("tests", True),
+            ("document", True),
+            ("explain", True),
+            ("tests", False),
+            ("document", False),
         ]
         assert all(a["tags"] == [1] for a in actions)
         refactor, explain = actions[0], actions[4]
@@ -218,6 +228,7 @@ async def test_fix_is_offered_on_a_diagnostic_and_quiet_on_every_other_line(fold
         assert [a["title"] for a in await editor.actions("calc.py", here, only=["refactor"])] == [
             "Agent: Refactor…",
             "Agent: Edit…",
+            "Agent: Write Tests",
             "Agent: Document",
         ]
         command = fix["command"]
