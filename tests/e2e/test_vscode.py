@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 
 from e2e import replies
 from e2e.model import Model
-from e2e.vscode import Server, until, until_text
+from e2e.vscode import LOOKS, Server, until, until_text
 
 pytestmark = pytest.mark.e2e
 StartModel = Callable[..., Model]
@@ -213,7 +213,9 @@ def test_the_light_bulb_asks_for_words_about_the_selection(browser: Browser, cod
         window.open("quotes.py")
         window.focus_editor()
         window.keys.press("Control+a")
-        window.press_for("Control+.", window.page.locator(".action-widget .monaco-list-row", has_text="Agent: Refactor…")).click()
+        offered = window.press_for("Control+.", window.page.locator(".action-widget .monaco-list-row", has_text="Agent: Refactor…"))
+        window.shot("light_bulb")
+        offered.click()
         window.see(window.page.locator(".quick-input-message", has_text="In quotes.py, lines 1–"))
         window.say("give the discount a function of its own")
         window.see(window.tab("quotes.py ↔ proposal"))
@@ -234,6 +236,7 @@ def test_a_server_that_crashes_is_started_again_once(browser: Browser, code: Ser
         window.gone(window.tab("quotes.py ↔ proposal"))
         window.ready()
         window.see(window.status("2 hunks to review"))  # it is in review again
+        window.shot("crash", place=LOOKS)
         until(lambda: len(code.language_servers()) == 1, "the new server")
         assert _kill(code) != first
         window.see(window.toast("stopped again (killed by SIGKILL)"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from e2e.vscode import Server, until
+from e2e.vscode import LOOKS, Server, until
 from fakes.shelf import HANG, Ollama
 
 pytestmark = pytest.mark.e2e
@@ -75,3 +75,4 @@ def test_the_setup_is_a_page(browser: Browser, code: Server, folder: Path, ollam
         frame = window.page.frame_locator("iframe.webview").frame_locator("iframe#active-frame")
         expect(frame.locator("h1", has_text="Check Setup")).to_be_visible(timeout=60_000)
         expect(frame.locator("li", has_text="Runs use qwen2.5-coder:7b")).to_be_visible()
+        window.shot("check_setup", place=LOOKS)

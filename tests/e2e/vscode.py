@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VSIX = ROOT / "vscode-extension" / "inglenook.vsix"
 SHOTS = ROOT / "docs" / "images"
 FAILURES = ROOT / "test-results"
+LOOKS = FAILURES / "looks"
 SHOOTING = bool(os.environ.get("INGLENOOK_SHOTS"))
 PATIENCE = 30_000  # ms: a busy machine starts four times slower
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -82,8 +83,8 @@ def packaged(extension: Path, place: Path) -> Path:
 
 
 class Server:
-    """The VS Code server, with the extension installed, and `also` one that a folder holds. `settings` go over the usual ones; None
-    takes one away. A `drivable` one runs tests in its extension host."""
+    """The VS Code server, with the extension installed (unless it is not `ours`), and `also` one that a folder holds. `settings` go over
+    the usual ones; None takes one away. A `drivable` one runs tests in its extension host."""
 
     def __init__(
         self,
@@ -91,10 +92,12 @@ class Server:
         settings: Mapping[str, Any] = {},
         env: Mapping[str, str] = {},
         *,
+        ours: bool = True,
         also: Path | None = None,
         drivable: bool = False,
     ) -> None:
         self.home = home
+        self.ours = ours
         self.also = also
         self.drivable = drivable
         given = {**QUIET, "inglenook.server.command": [sys.executable, "-m", "inglenook", "lsp"], **settings}
@@ -120,7 +123,7 @@ class Server:
         base = [str(code / "node"), str(code / "vscode/out/server-main.js"), "--accept-server-license-terms"]
         base += ["--server-data-dir", f"{self.home}/sd", "--user-data-dir", f"{self.home}/ud", "--extensions-dir", f"{self.home}/ext"]
         assert VSIX.is_file(), "there is no packaged extension: run `make vsix`"
-        for package in [VSIX] if self.also is None else [VSIX, packaged(self.also, self.home)]:
+        for package in [*([VSIX] if self.ours else []), *([packaged(self.also, self.home)] if self.also is not None else [])]:
             subprocess.run([*base, "--install-extension", str(package)], check=True, capture_output=True, env=self.env)
         log = (self.home / "server.log").open("w+")
         serve = ["--host", "127.0.0.1", "--port", "0", "--without-connection-token", "--telemetry-level", "off"]
@@ -246,9 +249,9 @@ class Window:
     def rows(self) -> Locator:
         return self.page.locator(".quick-input-list .monaco-list-row")
 
-    def shot(self, name: str, *, hover: Locator | None = None, wide: bool = False) -> None:
+    def shot(self, name: str, *, hover: Locator | None = None, wide: bool = False, place: Path = SHOTS) -> None:
         """A picture for the documentation, dark and light (`<name>_light`), `wide` without the side bar. Taken only when asked for
-        (INGLENOOK_SHOTS=1), so that a test run leaves the tree as it is."""
+        (INGLENOOK_SHOTS=1), so that a test run leaves the tree as it is. One that is only to be looked at goes to another place."""
         if not SHOOTING:
             return
         sidebar = self.page.locator(".part.sidebar:visible")
@@ -260,13 +263,13 @@ class Window:
         else:
             hover.hover()
             self.see(self.hover_box)
-        SHOTS.mkdir(parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         self.page.wait_for_timeout(700)  # scroll bars and hovers fade
-        self.page.screenshot(path=SHOTS / f"{name}.png")
+        self.page.screenshot(path=place / f"{name}.png")
         self.page.emulate_media(color_scheme="light")
         self.see(self.page.locator(".monaco-workbench.vs"))
         self.page.wait_for_timeout(300)
-        self.page.screenshot(path=SHOTS / f"{name}_light.png")
+        self.page.screenshot(path=place / f"{name}_light.png")
         self.page.emulate_media(color_scheme="dark")
         self.see(self.page.locator(".monaco-workbench.vs-dark"))
 
