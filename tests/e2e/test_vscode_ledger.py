@@ -57,7 +57,8 @@ def test_what_was_done_is_reported_compared_and_described(browser: Browser, code
 
         git(folder, "add", "tally/quotes.py")
         head = git(folder, "rev-parse", "HEAD")
-        window.palette("Agent: Write Commit Message")
+        window.palette("Source Control: Focus on Changes View")
+        window.see(window.page.locator(".sidebar .action-label[aria-label^='Write Commit Message']").first).click()
         box = window.page.locator(".scm-editor .view-lines")
         until(lambda: "Give the discount a function of its own" in " ".join(box.inner_text().split()), "the message")
         window.shot("commit_message")

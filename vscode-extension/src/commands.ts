@@ -1,5 +1,5 @@
 // The commands of the palette, and those of the server that need a hand here (from lenses, light bulbs and notifications).
-import { commands, ProgressLocation, window, workspace, type Disposable, type LogOutputChannel } from "vscode";
+import { commands, ProgressLocation, window, workspace, type Disposable, type LogOutputChannel, type Uri } from "vscode";
 import { askAgain, askAgainWith, refit } from "./again";
 import type { Checks } from "./checks";
 import type { Server } from "./client";
@@ -47,7 +47,7 @@ export function registerPalette(rooms: Rooms): Disposable[] {
     "inglenook.rollback": () => rollBackAndShow(rooms),
     "inglenook.unfit": () => showUnfit(rooms.server),
     "inglenook.report": () => showReport(rooms.server),
-    "inglenook.commitMessage": () => writeCommitMessage(rooms.server),
+    "inglenook.commitMessage": (repository) => writeCommitMessage(rooms.server, repository as { rootUri?: Uri } | undefined),
     "inglenook.walkthrough": () => commands.executeCommand("workbench.action.openWalkthrough", WALKTHROUGH, false),
     "inglenook.demo": async () => playDemo(await rooms.installed.program()),
     "inglenook.team": () => beginTeamCommand(rooms),

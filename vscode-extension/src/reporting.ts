@@ -20,12 +20,16 @@ export async function showUnfit(server: Server): Promise<void> {
 interface GitRepository { rootUri: Uri; inputBox: { value: string } }
 interface GitExtension { getAPI: (version: 1) => { repositories: GitRepository[] } }
 
-/** Puts a message into the input box of the repository, or into a new document where there is none. What stands there is not lost. */
-export async function writeCommitMessage(server: Server): Promise<void> {
+/**
+ * Puts a message into the input box of a repository: the `chosen` one, else that of the file in front, else the first; into a new
+ * document where there is none. What stands there is not lost.
+ */
+export async function writeCommitMessage(server: Server, chosen: { rootUri?: Uri } | undefined): Promise<void> {
   const git = extensions.getExtension<GitExtension>("vscode.git");
   const repositories = git === undefined ? [] : (git.isActive ? git.exports : await git.activate()).getAPI(1).repositories;
   const open = window.activeTextEditor?.document.uri;
-  const repository = repositories.find(({ rootUri }) => open?.path.startsWith(`${rootUri.path}/`)) ?? repositories.at(0);
+  const repository = repositories.find(({ rootUri }) => rootUri.path === chosen?.rootUri?.path)
+    ?? repositories.find(({ rootUri }) => open?.path.startsWith(`${rootUri.path}/`)) ?? repositories.at(0);
   const asking = () => server.ask("inglenook.commit.message", { uri: repository?.rootUri.toString() ?? null });
   const { whole, withheld } = await window.withProgress({ location: ProgressLocation.SourceControl, title: "Writing a commit message" }, asking);
   if (repository === undefined) await window.showTextDocument(await workspace.openTextDocument({ language: "git-commit", content: whole }));
