@@ -71,6 +71,11 @@ class Hanging:
             yield Text.assemble(front, line, overflow="ignore", no_wrap=True)
 
 
+def below(words: str | Text, style: str = DIM, *, by: int = 2) -> Hanging:
+    """A line that belongs to the one above it: set in by so many columns, wherever it is wrapped."""
+    return Hanging(Text(" " * by), words if isinstance(words, Text) else styled(words, style))
+
+
 def said(mark: str, words: str, *, style: str, hint: str = "") -> Hanging:
     """A line with a coloured mark in front, and a hint below it."""
     body = Text(clean(words), style=style if mark in "✗!" else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from importlib import import_module
 from typing import TextIO, cast
 
 from inglenook.cli.exits import TABLE, USAGE
-from inglenook.cli.streams import Lasting, open_all_three
+from inglenook.cli.streams import Lasting, in_json, open_all_three, plainly
 from inglenook.cli.words import parser as whole
 from inglenook.cli.words import unknown
 from inglenook.errors import InglenookError, InputError
@@ -20,9 +21,11 @@ from inglenook.errors import InglenookError, InputError
 def main(words: Sequence[str] | None = None) -> int:
     """Runs the command line and answers its exit code; never raises for a person."""
     open_all_three()
+    codecs.register_error("inglenook", plainly)
+    codecs.register_error("inglenook-json", in_json)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="inglenook")
     given = list(sys.argv[1:] if words is None else words)
     if given == ["lsp"]:  # as editors start us, who wait: the other commands' words are not even built
         return _serve(None)
@@ -30,6 +33,9 @@ def main(words: Sequence[str] | None = None) -> int:
         options = _options(given)
     if options.command == "lsp":
         return _serve(options.tcp)
+    if _as_json(options) and hasattr(sys.stdout, "reconfigure"):  # JSON is UTF-8, or else all of it in ASCII
+        utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(encoding="utf-8" if utf8 else "ascii", errors="inglenook-json")
     ours = logging.getLogger("inglenook")
     if not ours.handlers:  # else Python would write our warnings onto the screen, raw; a command that has a log says so itself
         ours.addHandler(logging.NullHandler())

@@ -20,6 +20,7 @@ from inglenook.ledger.figures import Figures
 from inglenook.terminal import console, one_line, said, styled
 
 LABELS, COLUMN, LEAST, MOST = 48, 18, 2, 6  # characters of the labels and of a group; groups beside one another
+NARROW = 70  # columns below which there is room for one group and for no trend
 
 
 def command(options: argparse.Namespace) -> int:
@@ -66,10 +67,10 @@ def _tables(asked: Asked, out: Console) -> None:
     if asked.compared:
         _compared(*asked.compared, out=out)
         return
-    many = min(max((out.width - LABELS) // COLUMN, LEAST), MOST)
+    many = min(max((out.width - LABELS) // COLUMN, LEAST), MOST) if out.width >= NARROW else 1
     for groups in ([whole, *asked.report.models], [*asked.report.kinds]):
         for start in range(0, len(groups), many):
-            _table(asked, groups[start : start + many], out, first=groups[start] is whole)
+            _table(asked, groups[start : start + many], out, first=groups[start] is whole and out.width >= NARROW)
 
 
 def _table(asked: Asked, groups: list[Figures], out: Console, *, first: bool) -> None:

@@ -16,7 +16,7 @@ from inglenook.cli import exits
 from inglenook.cli.run import with_remote
 from inglenook.endpoints.amounts import GB, billions, gigabytes
 from inglenook.errors import InglenookError
-from inglenook.terminal import console, said, stopping_at_signals, styled
+from inglenook.terminal import Hanging, console, said, stopping_at_signals, styled
 
 if TYPE_CHECKING:
     from inglenook.app.config import Config
@@ -148,7 +148,7 @@ def show(out: Console, found: Answer) -> None:
     for tier in found.tiers:
         mark = ("→ ", "green") if tier == top else ("  ", "")
         window = f"window up to {tier.window:,} tokens" if tier.window else "does not fit"
-        out.print(Text.assemble(mark, f"{tier.billions:g}B".rjust(5), "  ", (f"{gigabytes(tier.need.total):>8}  {window}", "")))
+        out.print(Hanging(Text.assemble(mark, f"{tier.billions:g}B".rjust(5), f"  {gigabytes(tier.need.total):>8}  "), Text(window)))
     if top is None:
         out.print(said("·", "None of them fits. A bigger machine can be reached through ssh: --remote HOST.", style="cyan"))
     if found.mixture:
@@ -176,7 +176,7 @@ def _show_fit(out: Console, fit: Fit, place: str) -> None:
         rows.append(("headroom", need.headroom, "up to 35 % of the weights in all, as only the size is known"))
     rows.append(("in all", need.total, ""))
     for name, size, why in rows:
-        out.print(Text.assemble(f"  {name:<9}", f"{gigabytes(size):>9}", (f"  {why}", "bright_black")))
+        out.print(Hanging(Text(f"  {name:<9}{gigabytes(size):>9}  "), styled(why, "bright_black")))
     if not fit.fits and fit.largest:
         out.print(said("·", f"It fits with a window of {fit.largest:,} tokens.", style="cyan"))
     elif fit.fits and fit.largest and fit.largest > fit.window:

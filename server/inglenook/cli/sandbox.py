@@ -15,7 +15,7 @@ from inglenook.app.services import sandbox_of
 from inglenook.cli import exits
 from inglenook.errors import InglenookError, ProcessError, SandboxUnavailable
 from inglenook.sandbox import Bubblewrap, Sandbox
-from inglenook.terminal import console, said, stopping_at_signals, styled
+from inglenook.terminal import below, console, said, stopping_at_signals, styled
 
 ESCAPED = exits.CHECKS
 NONE = exits.REFUSED
@@ -45,7 +45,7 @@ def _show(out: Console, box: Sandbox) -> int:
     out.print(styled(f"Checks run in {box.name}.", "bold"))
     if box.weaker:
         out.print(said("!", f"It is {box.weaker}.", style="yellow"))
-    out.print(styled(f"  {HOW_TO_VERIFY}", "bright_black"))
+    out.print(below(HOW_TO_VERIFY))
     return exits.APPLIED
 
 

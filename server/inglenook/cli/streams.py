@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
+
+PLAIN = {
+    **{"✓": "+", "✗": "x", "·": "-", "●": "*", "→": "->", "−": "-", "–": "-", "—": "-", "…": "...", "⋮": ":", "×": "x"},
+    **{"“": '"', "”": '"', "‘": "'", "’": "'", "\u00a0": " ", "⁹": "^9"},
+}
+"""Our marks where the terminal's encoding has none of them."""
+
+
+def plainly(error: UnicodeError) -> tuple[str, int]:
+    """An error handler for text streams: our marks become plain ones, and what else the encoding does not have an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lost), error.end
+
+
+def in_json(error: UnicodeError) -> tuple[str, int]:
+    """An error handler for a stream that takes JSON: what the encoding does not have stands there as JSON escapes it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 class Lasting:

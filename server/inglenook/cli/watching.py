@@ -13,7 +13,7 @@ from rich.text import Text
 from inglenook.agents import port
 from inglenook.app import events
 from inglenook.app.events import RunEvent
-from inglenook.terminal import Line, said, styled, used
+from inglenook.terminal import Line, below, said, styled, used
 
 PHASES = {
     "connecting": "looking for a model",
@@ -63,13 +63,13 @@ class Watch:
                 self.grants = tuple(place.shown for place in grants)
                 self.keep(Text.assemble(("● ", "cyan"), styled(title, "bold")))
                 if any(place.rel for place in grants):
-                    self.keep(styled(f"  may touch only {', '.join(self.grants)}", "bright_black"))
+                    self.keep(below(f"may touch only {', '.join(self.grants)}"))
             case events.Phased(phase=phase, words=words):
                 self.line.words = words[:1].lower() + words[1:] if words else PHASES[phase]
             case events.Leased(model=model, endpoint=endpoint, window=window):
                 self.model, self.endpoint, self.line.model = model, endpoint, model
                 size = f" · window {window:,} tokens" if window else ""
-                self.keep(styled(f"  {model} at {endpoint}{size}", "bright_black"))
+                self.keep(below(f"{model} at {endpoint}{size}"))
             case events.AgentSaid(event=inner):
                 self._agent(inner)
             case events.Answered():

@@ -16,6 +16,7 @@ import anyio
 import pytest
 
 from fakes.openai import FakeOpenAI, Request, Scripted
+from fakes.tty import at_terminal
 from inglenook.cli import _options, checks, main, streams
 from inglenook.cli.keeping import keep
 from inglenook.cli.run import uninterrupted
@@ -240,6 +241,42 @@ async def test_an_error_leaves_the_block_that_hears_signals_as_it_is() -> None:
             await anyio.wait_all_tasks_blocked()  # it listens
             os.kill(os.getpid(), signal.SIGTERM)
             await anyio.sleep(60)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+async def test_json_stays_json_in_any_encoding(folder: Path, encoding: str) -> None:
+    (folder / "calc.py").write_text(CALC + "# über 🔥 … done\n", "utf-8")
+    came = await inglenook(
+        folder, "Rename it … 🔥", "--dry-run", "--json", turns=[block("calc.py")], shell=f'PYTHONIOENCODING={encoding} "$@"'
+    )
+    told = json.loads(came.out)
+    assert (came.code, told["proposal"]["title"]) == (0, "Rename it … 🔥")
+    assert " # über 🔥 … done\n" in told["proposal"]["diff"]
+
+
+async def test_marks_are_plain_where_the_encoding_has_none_of_them(folder: Path) -> None:
+    came = await inglenook(folder, TASK, "--dry-run", turns=[block("calc.py")], shell='PYTHONIOENCODING=ascii "$@"')
+    assert came.code == 0 and "+1 -1" in came.out and "+ A dry run: nothing was written." in came.err
+    assert "\\u" not in came.out + came.err
+    assert "Ren\xe4me".encode("ascii", "backslashreplace").decode() == "Ren" + streams.plainly(_lost("ä"))[0] + "me"
+
+
+def _lost(text: str) -> UnicodeEncodeError:
+    return UnicodeEncodeError("ascii", text, 0, len(text), "none")
+
+
+@pytest.mark.parametrize("words", ["fit 7B --device 24GB", "sandbox", "report"])
+async def test_a_narrow_terminal_breaks_no_word_and_no_column(folder: Path, words: str) -> None:
+    home = {f"XDG_{name}_HOME": str(folder.parent / "home") for name in ("CONFIG", "CACHE", "STATE")}
+    env = {"HOME": str(folder.parent), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **home}
+    if words == "report":
+        await inglenook(folder, TASK, "--dry-run", turns=[block("calc.py")])
+    shown = await at_terminal([sys.executable, "-m", "inglenook", *words.split()], [], cwd=str(folder), env=env, columns=44)
+    lines = shown.screen.splitlines()
+    assert shown.code == 0 and all(len(line) <= 44 for line in lines), shown.screen
+    assert not any("…" in line for line in lines), shown.screen
+    if words.startswith("fit"):
+        assert " " * 22 + "typical of its size" in [line.rstrip() for line in lines], shown.screen
 
 
 def test_a_stream_that_fails_is_silent_from_then_on() -> None:
