@@ -13,8 +13,8 @@ from typing import TextIO, cast
 
 from inglenook.cli.exits import TABLE, USAGE
 from inglenook.cli.streams import Lasting, in_json, open_all_three, plainly
+from inglenook.cli.words import emptied, unknown
 from inglenook.cli.words import parser as whole
-from inglenook.cli.words import unknown
 from inglenook.errors import InglenookError, InputError
 
 
@@ -93,6 +93,8 @@ def _options(given: list[str]) -> argparse.Namespace:
         parser.exit(USAGE)
     if not given[0].startswith("-") and given[0] not in TABLE:
         parser.error(unknown(given[0]))
+    if option := emptied(given, parser):
+        parser.error(f"argument {option}: its value is empty")
     options, more = parser.parse_known_args(given)
     wrong = more if options.command != "run" else [word for word in more if word.startswith("-")]
     if wrong:

@@ -55,6 +55,8 @@ def _focus(services: Services, word: str, say: Say) -> Focus | None:
 
 def _named(services: Services, word: str) -> tuple[JailedPath | None, tuple[int, int] | None]:
     """A path (None: the workspace folder) and the 0-based lines behind it, the last excluded."""
+    if not word:
+        raise InputError("A path is empty.", hint="`.` is the folder that you are in.")
     lines = None
     found = LINES.fullmatch(word)
     if found and not Path(word).exists():

@@ -264,7 +264,12 @@ def _host_and_port(words: str) -> tuple[str, int | None]:
 
 
 def folder_of(words: str) -> Path:
-    folder = Path(words).absolute()
+    try:
+        folder = Path(words).absolute()
+    except FileNotFoundError as error:
+        raise InputError(
+            "The folder that you are in is not there any more.", hint="cd to one that is, or name it: --folder DIR."
+        ) from error
     if not folder.is_dir():
         raise InputError(f"{words} is not a folder.", hint="--folder names the workspace folder.")
     return folder

@@ -6,6 +6,8 @@ import argparse
 import re
 import sys
 import textwrap
+from collections.abc import Sequence
+from itertools import pairwise
 from math import inf
 from typing import NoReturn
 
@@ -201,6 +203,21 @@ def _add_figures(commands: argparse._SubParsersAction[_Parser]) -> None:
     commit.add_argument("--endpoint", default="", metavar="URL", help="OpenAI-compatible server on this machine")
     for each in (report, forget, commit):
         each.add_argument("--folder", default=".", metavar="DIR", help="the workspace folder (default: the current one)")
+
+
+def emptied(given: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """The first option whose value is empty, as in --only "$UNSET"; "" if there is none. It would mean as much as no option."""
+    for before, word in pairwise(given):
+        if not word and before in _valued(parser):
+            return before
+    return next((word[:-1] for word in given if word.endswith("=") and word[:-1] in _valued(parser)), "")
+
+
+def _valued(parser: argparse.ArgumentParser) -> frozenset[str]:
+    """The options of all commands that take a value."""
+    commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    actions = (action for command in commands.choices.values() for action in command._actions)
+    return frozenset(name for action in actions if action.nargs != 0 for name in action.option_strings)
 
 
 def unknown(word: str) -> str:

@@ -242,3 +242,36 @@ def test_what_is_no_command_is_told_what_was_meant(given: list[str], said: str, 
 
 def test_an_audit_alone_verifies() -> None:
     assert main(["audit"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        (["run", "x", "--only", ""], "--only"),
+        (["run", "x", "--only="], "--only"),
+        (["run", "x", "--remote", "", "a.py"], "--remote"),
+        (["run", "x", "--command", ""], "--command"),
+        (["models", "--endpoint", ""], "--endpoint"),
+        (["checks", "--folder", ""], "--folder"),
+        (["fit", "7B", "--device="], "--device"),
+    ],
+)
+def test_an_option_whose_variable_was_not_set_is_not_as_good_as_none(
+    given: list[str], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--only "$UNSET"` would else grant the whole folder, and `--remote "$UNSET"` ask another model."""
+    with pytest.raises(SystemExit) as end:
+        main(given)
+    assert end.value.code == 2
+    assert f"argument {option}: its value is empty" in capsys.readouterr().err
+
+
+def test_an_empty_path_is_not_the_whole_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "x", "", "--endpoint", nobody()]) == 2
+    assert "A path is empty." in capsys.readouterr().err
+
+
+def test_a_folder_that_is_gone_is_said(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work.rmdir()
+    assert main(["checks"]) == 2
+    assert "The folder that you are in is not there any more." in capsys.readouterr().err
