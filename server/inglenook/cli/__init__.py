@@ -95,6 +95,8 @@ def _options(given: list[str]) -> argparse.Namespace:
         parser.error(unknown(given[0]))
     if option := emptied(given, parser):
         parser.error(f"argument {option}: its value is empty")
+    if given[0] != "run" and "" in given:
+        parser.error("one of the words is empty")
     options, more = parser.parse_known_args(given)
     wrong = more if options.command != "run" else [word for word in more if word.startswith("-")]
     if wrong:

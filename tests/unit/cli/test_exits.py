@@ -266,6 +266,13 @@ def test_an_option_whose_variable_was_not_set_is_not_as_good_as_none(
     assert f"argument {option}: its value is empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", [["rollback", ""], ["fit", ""], ["remote", ""], ["measure", "", "--json"]])
+def test_an_empty_word_is_not_as_good_as_none(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(given)
+    assert end.value.code == 2 and "one of the words is empty" in capsys.readouterr().err
+
+
 def test_an_empty_path_is_not_the_whole_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "x", "", "--endpoint", nobody()]) == 2
     assert "A path is empty." in capsys.readouterr().err
