@@ -222,6 +222,27 @@ def test_the_light_bulb_asks_for_words_about_the_selection(browser: Browser, cod
     assert "give the discount a function of its own" in str(served.requests()[0])
 
 
+def test_a_problem_that_another_language_server_found_goes_along(browser: Browser, code: Server, folder: Path, model: StartModel) -> None:
+    wrong, right = '{ "rate": 12 "unit": "%" }\n', '{ "rate": 12, "unit": "%" }\n'
+    (folder / "rates.json").write_text(wrong, "utf-8")
+    served = model([{"text": replies.block("rates.json", wrong, right)}], **{"inglenook.checks.run": "never"})
+    with code.window(browser, folder, "fix") as window:
+        window.ready()
+        window.open("rates.json")
+        window.see(window.page.locator(".editor-instance .squiggly-error"))
+        window.click_line('"rate": 12')
+        window.keys.press("F8")  # to the problem
+        window.keys.press("Escape")
+        window.press_for(
+            "Control+.", window.page.locator(".action-widget .monaco-list-row", has_text="Agent: Fix “Expected comma”")
+        ).click()
+        window.see(window.tab("rates.json ↔ proposal"))
+        window.lens("✓ Accept (+1 −1)").click()
+        until_text(folder / "rates.json", right)
+        window.gone(window.page.locator(".editor-instance .squiggly-error"))
+    assert "Expected comma" in str(served.requests()[0])
+
+
 def test_a_server_that_crashes_is_started_again_once(browser: Browser, code: Server, folder: Path, model: StartModel) -> None:
     model([{"text": replies.TWO_HUNKS}])
     untouched = digests(folder)

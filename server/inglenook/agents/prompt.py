@@ -88,7 +88,8 @@ def title(task: Task) -> str:
     words = " ".join(task.instruction.split())
     if not words:
         about = task.focus.path.shown if task.focus else ", ".join(p.shown for p in task.paths) or "this workspace"
-        words = f"{ALONE_TITLES[task.kind]} {about}"
+        problem = " ".join(task.diagnoses[0].message.split()) if task.diagnoses else ""
+        words = f"{ALONE_TITLES[task.kind]} {about}" + (f": {problem}" if problem else "")
     return words if len(words) <= TITLE_CHARACTERS else words[: TITLE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
 
 

@@ -176,4 +176,5 @@ def test_titles_are_one_short_line() -> None:
     assert title(Task("explain", "", Focus(A))) == "Explain src/a.py"
     assert title(Task("tests", "", None, (A, B))) == "Write tests for src/a.py, b.py"
     assert title(Task("edit", "make\nit so")) == "make it so"
+    assert title(Task("fix", "", Focus(A), diagnoses=(Diagnosis(A, 3, "Expected\ncomma"),))) == "Fix src/a.py: Expected comma"
     assert len(title(Task("edit", "words " * 40))) <= 60
