@@ -38,12 +38,14 @@ test-vllm: $(STAMP) ## our client on a real vLLM on the processor; installs it (
 test-kills: $(STAMP) ## kill the real server and the real terminal at 200 random moments (`make test` does at 40)
 	INGLENOOK_KILLS=200 $(PY) -m pytest tests/lsp/test_survival.py tests/unit/cli/test_ledger.py -k killed
 
-test-e2e: $(STAMP) $(NODE_STAMP) vsix ## a real VS Code in a real browser, and a real Neovim
+test-e2e: $(STAMP) $(NODE_STAMP) vsix ## a real VS Code in a real browser; a real Neovim, old and new, Helix and Emacs
 	bash tests/e2e/fetch_vscode.sh
+	bash tests/e2e/fetch_editors.sh
 	$(PY) -m pytest -m e2e --reruns 1 tests/e2e
 
 shots: $(STAMP) $(NODE_STAMP) vsix ## take the pictures in docs/images again, from the real editor
 	bash tests/e2e/fetch_vscode.sh
+	bash tests/e2e/fetch_editors.sh
 	INGLENOOK_SHOTS=1 $(PY) -m pytest -m e2e tests/e2e
 
 check: $(STAMP) $(NODE_STAMP) ## format, lint, types, storeys, tidy, generation drift, tsc, eslint
