@@ -6,6 +6,7 @@ import argparse
 import codecs
 import logging
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -21,6 +22,7 @@ from inglenook.errors import InglenookError, InputError
 def main(words: Sequence[str] | None = None) -> int:
     """Runs the command line and answers its exit code; never raises for a person."""
     open_all_three()
+    warnings.filterwarnings("ignore", category=SyntaxWarning)  # of texts of models and files that are parsed, never of ours
     codecs.register_error("inglenook", plainly)
     codecs.register_error("inglenook-json", in_json)
     for stream in (sys.stdout, sys.stderr):

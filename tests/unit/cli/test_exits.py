@@ -282,3 +282,10 @@ def test_a_folder_that_is_gone_is_said(work: Path, capsys: pytest.CaptureFixture
     work.rmdir()
     assert main(["checks"]) == 2
     assert "The folder that you are in is not there any more." in capsys.readouterr().err
+
+
+def test_what_python_thinks_of_a_text_that_it_parses_is_not_told(capfd: pytest.CaptureFixture[str]) -> None:
+    """From 3.12 on it would say so on stderr, of a model's reply or a file with an odd escape."""
+    said = "import warnings; from inglenook.cli import main; main(['checks']); warnings.warn('odd escape', SyntaxWarning)"
+    subprocess.run([sys.executable, "-c", said], check=True)
+    assert "odd escape" not in capfd.readouterr().err
