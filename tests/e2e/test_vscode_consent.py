@@ -58,3 +58,14 @@ def test_nothing_leaves_before_a_person_agrees_to_the_list(
         window.see(question).get_by_role("button", name="Send It").click()
         window.see(window.tab("quotes.py ↔ proposal"))
         assert len(provider.requests()) == 1
+
+        window.palette("Agent: Ask Again with Another Model…")
+        expect(window.row("hosted-model")).to_contain_text("leaves this machine · you are asked first")
+        window.choose("hosted-model")
+        window.say("with a plainer name")
+        window.see(question)
+        expect(question).to_contain_text("You asked for the hosted model.")
+        question.get_by_role("button", name="Keep It Here").click()
+        window.gone(window.toast("Again: give the discount"))
+        window.see(window.status("2 hunks to review"))
+        assert len(provider.requests()) == 1
