@@ -19,6 +19,9 @@ from inglenook.cli.words import parser as whole
 from inglenook.errors import InglenookError, InputError
 
 
+LONGEST_NAME = 200  # characters of a path that are told
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Runs the command line and answers its exit code; never raises for a person."""
     open_all_three()
@@ -55,7 +58,8 @@ def main(words: Sequence[str] | None = None) -> int:
         except OSError as error:
             from inglenook.cli.ends import failed
 
-            where = f" ({error.filename})" if error.filename else ""
+            named = str(error.filename or "")
+            where = f" ({named if len(named) <= LONGEST_NAME else named[:LONGEST_NAME] + '…'})" if named else ""
             return failed(InputError(f"The system refused: {error.strerror or error}{where}."), json=_as_json(options))
 
 

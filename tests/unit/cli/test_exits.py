@@ -289,3 +289,9 @@ def test_what_python_thinks_of_a_text_that_it_parses_is_not_told(capfd: pytest.C
     said = "import warnings; from inglenook.cli import main; main(['checks']); warnings.warn('odd escape', SyntaxWarning)"
     subprocess.run([sys.executable, "-c", said], check=True)
     assert "odd escape" not in capfd.readouterr().err
+
+
+def test_a_path_that_is_too_long_is_not_told_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "x", "a" * 9_000, "--endpoint", nobody()]) == 2
+    said = capsys.readouterr().err
+    assert "The system refused: File name too long (aaa" in said and len(said) < 300
