@@ -18,7 +18,6 @@ from inglenook.cli.words import emptied, unknown
 from inglenook.cli.words import parser as whole
 from inglenook.errors import InglenookError, InputError
 
-
 LONGEST_NAME = 200  # characters of a path that are told
 
 
