@@ -14,6 +14,7 @@ from fakes import kinds
 from fakes.ollama import FakeOllama
 from fakes.openai import Call, FakeOpenAI, Request, Turn
 from inglenook.endpoints import exam
+from inglenook.endpoints.endpoint import At
 from inglenook.endpoints.exam import Exam
 from inglenook.endpoints.pool import FRESH_SECONDS, Lease, Pool, Wish
 from inglenook.endpoints.questions import take
@@ -94,6 +95,30 @@ async def test_a_lease_can_make_another_chat_with_the_same_server() -> None:
         assert (await fold(other.stream(ASK))).text == "ok"
         assert fake.requests[0].body["temperature"] == 0.9
         await other.aclose()
+
+
+async def test_one_run_may_have_another_server_and_the_next_has_the_wished_one() -> None:
+    async with FakeOpenAI(["mine"]) as mine, FakeOpenAI(["other"], model="larger", window=8_000) as other:
+        pool = Pool(Wish(mine.url, window=2_048))
+        async with pool.lease(model="larger", at=At(other.url)) as lease:
+            assert (lease.model, lease.endpoint.url, lease.profile.window) == ("larger", other.url, 8_000), "2,048 are not said of that one"
+            assert (await fold(lease.chat.stream(ASK))).text == "other"
+        async with pool.lease() as lease:
+            assert (lease.endpoint.url, lease.profile.window) == (mine.url, 2_048)
+        async with pool.lease(at=At(f"{mine.url}/")) as lease:
+            assert lease.profile.window == 2_048
+        with pytest.raises(ModelMissing, match="does not serve 'gone'"):
+            async with pool.lease(model="gone", at=At(other.url)):
+                pass
+        where = (
+            (At("http://127.0.0.1:9/v1"), EndpointDown),
+            (At("http://10.1.2.3/v1"), ConfigError),
+            (At(mine.url, "ssh box"), ConfigError),
+        )
+    for at, error in where:
+        with pytest.raises(error):
+            async with pool.lease(at=at):
+                pass
 
 
 async def test_a_model_in_the_cloud_is_refused_though_it_is_wished() -> None:

@@ -14,6 +14,7 @@ import pytest
 from fakes import kinds, sshd
 from fakes.openai import FakeOpenAI, Turn
 from fakes.sshd import Sshd, needs_sshd
+from inglenook.endpoints.endpoint import At
 from inglenook.endpoints.pool import Pool, Wish
 from inglenook.endpoints.tunnel import Backoff, Fatal, Ready, State
 from inglenook.errors import ConfigError, EndpointDenied, EndpointDown, StreamBroken
@@ -54,6 +55,22 @@ async def test_without_a_port_the_usual_ones_of_the_box_are_looked_at(box: Sshd)
         assert [e.kind for e in await made.status()] == ["vllm", "lmstudio"]
         async with made.lease() as lease:
             assert lease.model == "qwen3-coder-30b"
+
+
+async def test_one_run_may_have_a_certain_server_of_the_box_or_one_of_this_machine(box: Sshd) -> None:
+    async with (
+        FakeOpenAI(pages=kinds.vllm()) as plain,
+        FakeOpenAI(pages=kinds.lm_studio()) as studio,
+        FakeOpenAI(["here"], model="mine") as mine,
+        pool(box, ports=(plain.port, studio.port)) as made,
+    ):
+        async with made.lease(at=At(plain.url, "ssh box")) as lease:
+            assert (lease.endpoint.kind, lease.endpoint.via) == ("vllm", "ssh box")
+        async with made.lease(at=At(mine.url)) as lease:
+            assert (lease.endpoint.via, (await fold(lease.chat.stream(ASK))).text) == ("", "here")
+        with pytest.raises(EndpointDown, match="via ssh box any more"):
+            async with made.lease(at=At(mine.url, "ssh box")):
+                pass
 
 
 async def test_ollama_on_the_box_loads_first(box: Sshd) -> None:
