@@ -21,11 +21,12 @@ import { help, say, sayFailure, sentences } from "./words";
 
 let server: Server | undefined;
 
-export async function activate(context: ExtensionContext): Promise<void> {
+/** Returns before the server has started: VS Code waits for this, and people for VS Code. */
+export function activate(context: ExtensionContext): void {
   const house = new House(context);
   server = house.server;
   context.subscriptions.push(house);
-  await house.open();
+  void house.open();
 }
 
 export async function deactivate(): Promise<void> {
