@@ -1,12 +1,9 @@
 -- Inglenook in Neovim (0.7.2 and later): one file, no plugin. See docs/editors/neovim.md.
 local M = { client = nil, proposals = {}, order = {}, runs = {}, run = nil, status = {}, texts = {}, options = {} }
+local told_absent = false
 
 local MARKS = vim.api.nvim_create_namespace("inglenook")
 local KINDS = { "edit", "refactor", "fix", "tests", "document", "explain" }
-
-local function root()
-  return M.options.root or vim.fn.getcwd()
-end
 
 local function tell(words, level)
   vim.notify(words, level or vim.log.levels.INFO)
@@ -28,7 +25,7 @@ end
 local function request(method, params, done)
   local client = server()
   if not client then
-    return warn("Inglenook is not running here: open a file of the folder.")
+    return warn(M.absent() or "Inglenook is not running here: open a file below " .. M.options.root .. ".")
   end
   local function answered(err, result)
     if err then
@@ -49,24 +46,82 @@ function M.send(command, argument, done)
   request("workspace/executeCommand", { command = "inglenook." .. command, arguments = { argument } }, done)
 end
 
-function M.attach(buffer)
+-- ---- the server
+
+-- What is wrong if the server cannot be started, nil if nothing is.
+function M.absent()
+  local program = M.options.cmd[1]
+  if vim.fn.executable(program) == 1 then
+    return nil
+  end
+  return ("Inglenook: there is no program `%s`. Install it (`pip install inglenook`), or say where it is: cmd = { \"/path/to/inglenook\", \"lsp\" }."):format(program)
+end
+
+-- Whether a buffer is a file below the folder, and the server can be had. What is wrong is said once.
+local function ours(buffer)
   local name = vim.api.nvim_buf_get_name(buffer)
-  if vim.bo[buffer].buftype ~= "" or name:sub(1, #root() + 1) ~= root() .. "/" then
+  if vim.bo[buffer].buftype ~= "" or name:sub(1, #M.options.root + 1) ~= M.options.root .. "/" then
+    return false
+  end
+  local absent = M.absent()
+  if absent and not told_absent then
+    told_absent = true
+    warn(absent)
+  end
+  return absent == nil
+end
+
+-- How a language client starts the server.
+local function client_config()
+  return {
+    name = "inglenook",
+    cmd = M.options.cmd,
+    root_dir = M.options.root,
+    init_options = { events = not M.options.plain, settings = M.options.settings or vim.empty_dict() },
+    handlers = { ["inglenook/event"] = function(_, event) M.hear(event) end },
+    on_init = function(client)
+      M.client = client.id
+      vim.schedule(M.attach_all)
+    end,
+    on_exit = function(code, signal) vim.schedule(function() M.gone(code, signal) end) end,
+  }
+end
+
+function M.attach(buffer)
+  if not ours(buffer) then
     return
   end
-  if not server() then
-    M.client = vim.lsp.start_client({
-      name = "inglenook",
-      cmd = M.options.cmd or { "inglenook", "lsp" },
-      root_dir = root(),
-      init_options = { events = not M.options.plain, settings = M.options.settings or vim.empty_dict() },
-      handlers = { ["inglenook/event"] = function(_, event) M.hear(event) end },
-      on_exit = function() vim.schedule(M.gone) end,
-    })
+  if not server() and not M.options.enabled then
+    if vim.lsp.start then
+      M.client = vim.lsp.start(client_config(), { bufnr = buffer })
+    else
+      M.client = vim.lsp.start_client(client_config())
+    end
   end
-  if M.client then
+  if server() and not vim.lsp.buf_is_attached(buffer, M.client) then
     vim.lsp.buf_attach_client(buffer, M.client)
   end
+end
+
+-- Files that were read before the server was there.
+function M.attach_all()
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) and vim.api.nvim_buf_get_name(buffer) ~= "" then
+      M.attach(buffer)
+    end
+  end
+end
+
+-- For Neovim 0.11 and later: vim.lsp.config("inglenook", require("inglenook").config({ ... })), then vim.lsp.enable("inglenook").
+function M.config(options)
+  M.setup(vim.tbl_extend("force", options or {}, { enabled = true }))
+  local config = client_config()
+  config.root_dir = function(buffer, found)
+    if ours(buffer) then
+      found(M.options.root)
+    end
+  end
+  return config
 end
 
 -- ---- what waits
@@ -155,28 +210,54 @@ function M.decided(done)
   end
 end
 
--- Goes to the next hunk that waits in this file, or the one before (-1), and around the end.
+-- The places of hunks that wait, file by file: { uri, line }.
+local function places()
+  local files, lines = {}, {}
+  for _, each in ipairs(M.waiting()) do
+    local uri, line = each.file.uri, first_line(each.hunk)
+    if line and each.file.kind ~= "create" then
+      if not lines[uri] then
+        lines[uri] = {}
+        table.insert(files, uri)
+      end
+      table.insert(lines[uri], line)
+    end
+  end
+  local found = {}
+  for _, uri in ipairs(files) do
+    table.sort(lines[uri])
+    for _, line in ipairs(lines[uri]) do
+      table.insert(found, { uri = uri, line = line })
+    end
+  end
+  return found
+end
+
+-- Goes to the next hunk that waits, or the one before (-1): in this file, then in the others, and around the end.
 function M.go(step)
-  local lines, here = {}, vim.fn.line(".") - 1
-  for _, each in ipairs(M.waiting(vim.uri_from_bufnr(0))) do
-    local line = first_line(each.hunk)
-    if line then
-      table.insert(lines, line)
+  local found, uri, here = places(), vim.uri_from_bufnr(0), vim.fn.line(".") - 1
+  if #found == 0 then
+    return warn("No hunk waits.")
+  end
+  local last = nil -- of this file, in the direction of the step
+  for at = step > 0 and 1 or #found, step > 0 and #found or 1, step do
+    local place = found[at]
+    if place.uri == uri then
+      last = at
+      if (place.line - here) * step > 0 then
+        break
+      end
     end
   end
-  if #lines == 0 then
-    return warn("No hunk waits in this file.")
+  local to = found[step > 0 and 1 or #found]
+  if last then
+    local beyond = (found[last].line - here) * step <= 0
+    to = found[(last - 1 + (beyond and step or 0)) % #found + 1]
   end
-  table.sort(lines)
-  local to = step > 0 and lines[1] or lines[#lines]
-  for at = 1, #lines do
-    local line = step > 0 and lines[at] or lines[#lines + 1 - at]
-    if (step > 0 and line > here) or (step < 0 and line < here) then
-      to = line
-      break
-    end
+  if to.uri ~= uri then
+    vim.cmd("edit " .. vim.fn.fnameescape(vim.fn.fnamemodify(vim.uri_to_fname(to.uri), ":.")))
   end
-  vim.cmd(tostring(math.min(to + 1, vim.fn.line("$"))))
+  vim.cmd(tostring(math.min(to.line + 1, vim.fn.line("$"))))
 end
 
 function M.undo()
@@ -218,9 +299,13 @@ function M.fold(proposal)
   M.draw()
 end
 
-function M.gone()
-  M.client, M.proposals, M.order, M.runs, M.status = nil, {}, {}, {}, {}
+function M.gone(code, signal)
+  M.client, M.proposals, M.order, M.runs, M.status, M.texts = nil, {}, {}, {}, {}, {}
   M.draw()
+  if not given(vim.v.exiting) and (code ~= 0 or signal ~= 0) then
+    local how = signal ~= 0 and "signal " .. signal or "status " .. code
+    tell(("Inglenook ended (%s). `:edit` in a file starts it again; what was in review is kept."):format(how), vim.log.levels.ERROR)
+  end
 end
 
 local function page(lines, name, filetype)
@@ -308,8 +393,13 @@ end
 -- For a status line: the model, its speed, what runs, what waits.
 function M.statusline()
   local parts = {}
-  if M.status.model and M.status.model ~= "" then
+  if M.status.state == "down" then
+    table.insert(parts, "no model")
+  elseif M.status.model and M.status.model ~= "" then
     table.insert(parts, M.status.model)
+  end
+  if M.status.tunnel and M.status.tunnel ~= "" then
+    table.insert(parts, M.status.tunnel)
   end
   if given(M.status.tokensPerSecond) and M.status.tokensPerSecond > 0 then
     table.insert(parts, ("%.0f tok/s"):format(M.status.tokensPerSecond))
@@ -341,6 +431,7 @@ local function mark(buffer, each)
       sign_text = unfit and "!" or "▎",
       sign_hl_group = unfit and "WarningMsg" or goes and "DiffDelete" or "DiffAdd",
       line_hl_group = goes and "DiffDelete" or nil,
+      virt_text = unfit and { { "no longer fits here: " .. hunk.reason, "WarningMsg" } } or nil,
     })
   end
   local new = M.texts[id]
@@ -416,6 +507,11 @@ function M.amend(event)
   local text = table.concat(vim.api.nvim_buf_get_lines(event.buf, 0, -1, false), "\n") .. (about.ends and "\n" or "")
   M.send("review.amend", { proposalId = about.proposal, uri = about.uri, text = text }, function(proposal)
     vim.bo[event.buf].modified = false
+    for id in pairs(M.texts) do
+      if vim.startswith(id, about.proposal) then
+        M.texts[id] = nil
+      end
+    end
     M.fold(proposal)
     tell("The proposal has your change; nothing is written to the file.")
   end)
@@ -461,7 +557,7 @@ local function commands()
 end
 
 function M.setup(options)
-  M.options = options or {}
+  M.options = vim.tbl_extend("keep", options or {}, { cmd = { "inglenook", "lsp" }, root = vim.fn.getcwd() })
   local group = vim.api.nvim_create_augroup("inglenook", {})
   vim.api.nvim_create_autocmd({ "BufReadPost", "BufNewFile" }, {
     group = group,

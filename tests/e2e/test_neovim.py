@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +11,22 @@ from typing import Any
 import anyio
 import pytest
 
+from e2e.page import EDITORS, blocks, fetched, filled, path_with_inglenook
 from fakes.openai import FakeOpenAI
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.anyio,
-    pytest.mark.skipif(shutil.which("nvim") is None, reason="Neovim is not installed (apt-get install neovim)"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
 
-MODULE = Path(__file__).resolve().parents[2] / "docs" / "editors" / "inglenook.lua"
+SYSTEM = shutil.which("nvim")
+NEW = fetched("neovim", "bin/nvim")
+OLD_AND_NEW = [
+    pytest.param(SYSTEM, id="system", marks=pytest.mark.skipif(SYSTEM is None, reason="Neovim is not installed (apt-get install neovim)")),
+    pytest.param(
+        NEW,
+        id="0.11",
+        marks=pytest.mark.skipif(NEW is None, reason="Neovim 0.11 was not fetched (bash tests/e2e/fetch_editors.sh says why)"),
+    ),
+]
+SETUP, STATUS_LINE, SERVERS = blocks("neovim.md", "lua")
 CALC = "def add_numbers(a, b):\n    return a + b\n\n\ndef twice(a):\n    return add_numbers(a, a)\n"
 MAIN = "from calc import add_numbers\n\nprint(add_numbers(1, 2))\n"
 RENAME = """calc.py
@@ -52,14 +57,11 @@ print(add(1, 2))
 
 # What every scenario has: the module, a record of messages, and words for what a person does.
 PRELUDE = r"""
-local settings = vim.fn.json_decode(vim.env.SCENARIO_SETTINGS)
-local cmd = vim.fn.json_decode(vim.env.SCENARIO_SERVER)
-out = { messages = {} }
+out = { messages = {}, deprecated = {} }
+vim.deprecate = function(name) table.insert(out.deprecated, name) end
 vim.notify = function(words) table.insert(out.messages, words) end
 vim.lsp.handlers["window/showMessage"] = function(_, result) table.insert(out.messages, result.message) end
 agent = require("inglenook")
-agent.setup({ cmd = cmd, settings = settings, plain = vim.env.SCENARIO_PLAIN == "1" })
-
 function wait(what, test)
   if not vim.wait(60000, test, 20) then error("waited in vain for " .. what .. ": " .. vim.inspect(out.messages)) end
 end
@@ -89,6 +91,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(params=OLD_AND_NEW)
+def program(request: pytest.FixtureRequest) -> str:
+    """The Neovim of the system (0.7.2 in Debian 12), and a new one."""
+    return str(request.param)
+
+
 @pytest.fixture
 async def model() -> AsyncIterator[FakeOpenAI]:
     async with FakeOpenAI([RENAME]) as fake:
@@ -103,12 +111,19 @@ def folder(tmp_path: Path) -> Path:
     (root / "main.py").write_text(MAIN)
     module = tmp_path / "config" / "nvim" / "lua" / "inglenook.lua"
     module.parent.mkdir(parents=True)
-    module.write_text(MODULE.read_text("utf-8"))
+    module.write_text((EDITORS / "inglenook.lua").read_text("utf-8"))
     return root
 
 
-async def neovim(folder: Path, fake: FakeOpenAI, scenario: str, *, plain: bool = True, **more: Any) -> dict[str, Any]:
-    """Plays a scenario in Lua; gives what it put into `out`."""
+async def neovim(
+    program: str, folder: Path, url: str, scenario: str, *, plain: bool = True, page: str = SETUP, path: str = ""
+) -> dict[str, Any]:
+    """Plays a scenario in Lua, with that block of the page as `init.lua`; gives what it put into `out`."""
+    init = filled(page, url, comment="--")
+    if plain:
+        assert init.count("-- plain = true") == 1
+        init = init.replace("-- plain = true", "plain = true")
+    (folder.parent / "config" / "nvim" / "init.lua").write_text(f"{init}\n{STATUS_LINE}")
     script, result = folder.parent / "scenario.lua", folder.parent / "out.json"
     script.write_text(
         f"local ok, problem = pcall(function()\n{PRELUDE}\n{scenario}\nend)\nif not ok then out.problem = tostring(problem) end\n"
@@ -116,34 +131,33 @@ async def neovim(folder: Path, fake: FakeOpenAI, scenario: str, *, plain: bool =
     )
     base = folder.parent
     env = {
-        "PATH": os.environ["PATH"],
+        "PATH": path or path_with_inglenook(base / "bin"),
         "HOME": str(base),
         "XDG_CONFIG_HOME": str(base / "config"),
         "XDG_DATA_HOME": str(base / "data"),
         "XDG_STATE_HOME": str(base / "state"),
         "XDG_CACHE_HOME": str(base / "cache"),
-        "SCENARIO_SETTINGS": json.dumps({"endpoint": {"url": fake.url}, "checks": {"run": "never"}, **more}),
-        "SCENARIO_PLAIN": "1" if plain else "0",
-        "SCENARIO_SERVER": json.dumps([sys.executable, "-m", "inglenook", "lsp"]),
     }
-    command = ["nvim", "--headless", "-i", "NONE", "-n", "-c", f"luafile {script}"]
+    command = [program, "--headless", "-i", "NONE", "-n", "-c", f"luafile {script}"]
     with anyio.fail_after(120):
         done = await anyio.run_process(command, cwd=folder, env=env, check=False)
     assert result.exists(), (done.stdout + done.stderr).decode()
     out: dict[str, Any] = json.loads(result.read_text())
     assert "problem" not in out, (out, done.stderr.decode())
+    assert out.pop("deprecated") in ([], {}), "the module uses what this Neovim calls deprecated"
     return out
 
 
-async def test_from_a_code_action_to_changed_buffers_and_back(folder: Path, model: FakeOpenAI) -> None:
+async def test_from_a_code_action_to_changed_buffers_and_back(program: str, folder: Path, model: FakeOpenAI) -> None:
     out = await neovim(
+        program,
         folder,
-        model,
+        model.url,
         r"""
         open("calc.py")
         vim.ui.select = function(items, _, choose)
           for number, item in ipairs(items) do
-            local title = item[2].title
+            local title = (item.action or item[2]).title  -- 0.11, and before it
             if title == wanted then return choose(item, number) end
           end
           error("nobody offers " .. wanted)
@@ -174,10 +188,11 @@ async def test_from_a_code_action_to_changed_buffers_and_back(folder: Path, mode
     assert (folder / "main.py").read_text() == out["main"] == MAIN.replace("add_numbers", "add")
 
 
-async def test_the_agent_command_accept_all_is_one_undo_and_reject_by_lens(folder: Path, model: FakeOpenAI) -> None:
+async def test_the_agent_command_accept_all_is_one_undo_and_reject_by_lens(program: str, folder: Path, model: FakeOpenAI) -> None:
     out = await neovim(
+        program,
         folder,
-        model,
+        model.url,
         r"""
         open("calc.py")
         vim.ui.input = function(options, done) out.prompt = options.prompt; done("rename add_numbers to add, callers too") end
@@ -208,10 +223,11 @@ async def test_the_agent_command_accept_all_is_one_undo_and_reject_by_lens(folde
     assert out["undone"] == CALC
 
 
-async def test_rejecting_under_the_cursor_leaves_the_text_alone(folder: Path, model: FakeOpenAI) -> None:
+async def test_rejecting_under_the_cursor_leaves_the_text_alone(program: str, folder: Path, model: FakeOpenAI) -> None:
     out = await neovim(
+        program,
         folder,
-        model,
+        model.url,
         r"""
         open("calc.py")
         agent.start("refactor", "rename add_numbers to add")
@@ -253,10 +269,11 @@ end
 """
 
 
-async def test_hunks_are_marked_without_a_change_and_decided_by_keys(folder: Path, model: FakeOpenAI) -> None:
+async def test_hunks_are_marked_without_a_change_and_decided_by_keys(program: str, folder: Path, model: FakeOpenAI) -> None:
     out = await neovim(
+        program,
         folder,
-        model,
+        model.url,
         MARKED
         + r"""
         vim.g.mapleader = ","
@@ -291,11 +308,12 @@ async def test_hunks_are_marked_without_a_change_and_decided_by_keys(folder: Pat
     assert out["rest"].endswith("1 hunk to review")
 
 
-async def test_the_proposal_is_edited_beside_the_file_and_asked_again(folder: Path) -> None:
+async def test_the_proposal_is_edited_beside_the_file_and_asked_again(program: str, folder: Path) -> None:
     async with FakeOpenAI([RENAME, AGAIN]) as fake:
         out = await neovim(
+            program,
             folder,
-            fake,
+            fake.url,
             r"""
             open("calc.py")
             agent.start("refactor", "rename add_numbers to add")
