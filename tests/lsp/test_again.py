@@ -165,6 +165,9 @@ async def test_another_server_is_asked_for_this_task_alone(folder: Path) -> None
         assert new["title"].startswith("Again: ") and not old["open"]
         assert "call it plus" in other.requests[-1].last and other.requests[-1].body["model"] == "larger-coder"
         assert len(fake.requests) == 1
+        told = [event["status"]["model"] for event in editor.events if event["type"] == "statusChanged"]
+        assert "larger-coder" in told, "shown while it lasts"
+        await editor.until(lambda: [e["status"]["model"] for e in editor.events if e["type"] == "statusChanged"][-1] == "fake-coder")
         await editor.ended(await editor.start("refactor", TASK, path="calc.py"))
         assert len(fake.requests) == 2 and len(other.requests) == 1, "what runs use is as it was"
 

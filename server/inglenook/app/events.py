@@ -39,7 +39,7 @@ class Phased:
 @dataclass(frozen=True)
 class Leased:
     """A run has its model: the name it is served under, the address of the endpoint, its window in tokens (None: not told), the
-    digest of its file, and the server with its version ("" where the server does not tell)."""
+    digest of its file, and the server with its version ("" where the server does not tell). guest: it is asked for this task alone."""
 
     run_id: str
     model: str
@@ -47,6 +47,7 @@ class Leased:
     window: int | None
     digest: str = ""
     server: str = ""
+    guest: bool = False
 
 
 @dataclass(frozen=True)

@@ -179,11 +179,13 @@ class Recording:
         return found
 
 
-def leased(run_id: str, lease: Lease) -> said.Leased:
-    """What is known of the model that a run has: its digest and the server's version as far as the server tells them."""
+def leased(run_id: str, lease: Lease, *, guest: bool = False) -> said.Leased:
+    """What is known of the model that a run has: its digest and the server's version as far as the server tells them. guest: it is
+    asked for this task alone."""
     endpoint = lease.endpoint
     digest = next((str(getattr(model, "digest", "") or "") for model in endpoint.models if model.name == lease.model), "")
-    return said.Leased(run_id, lease.model, endpoint.place, lease.profile.window, digest, f"{endpoint.kind} {endpoint.version}".strip())
+    server = f"{endpoint.kind} {endpoint.version}".strip()
+    return said.Leased(run_id, lease.model, endpoint.place, lease.profile.window, digest, server, guest or endpoint.kind == "hosted")
 
 
 def hushed(words: str) -> str:

@@ -59,7 +59,7 @@ async def attempt(run: Run, services: Services, lease: Lease, *, grant: Grant | 
     from inglenook.workspace.grants import GrantedSymbols
 
     run.leased = True
-    run.say(leased(run.id, lease))
+    run.say(leased(run.id, lease, guest=bool(run.model or run.at)))
     for words in _other_than_pinned(services, lease):
         run.say(AgentSaid(run.id, port.Noted(words)))
     checking = Checking(services, run)

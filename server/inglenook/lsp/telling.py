@@ -50,7 +50,7 @@ class Voice:
     progress: Progress | None
     phase: str = ""
     model: str = ""
-    hosted: bool = False  # its model is somebody else's
+    guest: bool = False  # its model is asked for this task alone
     speed: float = 0.0
     prompt: int = 0
     output: int = 0
@@ -91,7 +91,7 @@ class Telling:
                 self._show_progress(run_id)
             case said.Leased():
                 self._voices[event.run_id].model = event.model
-                self._voices[event.run_id].hosted = event.server.startswith("hosted")
+                self._voices[event.run_id].guest = event.guest
                 same = event.model == self.status.model
                 known = {} if same else dict.fromkeys(MEASURED)
                 self._status(state="ready", model=event.model, endpoint=event.endpoint, window=event.window, words="", **known)
@@ -220,7 +220,7 @@ class Telling:
         words = f"{event.words} {event.hint}".strip()
         down = {"state": "down", "words": words} if event.code == "endpoint_down" else {}
         self._status(running=len(self._voices), **down)
-        if voice.hosted:
+        if voice.guest:
             self._session.spawn(self._back_home)
         self._event(
             wire.RunEnded(
@@ -323,7 +323,7 @@ class Telling:
         return self.status
 
     async def _back_home(self) -> None:
-        """After a run on a hosted model the status is that of the user's own again."""
+        """After a run on a model for that task alone the status is that of the usual one again."""
         if self._session.runs is not None:
             await self.endpoint(self._session.runs, look_again=True)
 
