@@ -182,7 +182,10 @@ def load(env: Mapping[str, str]) -> Settings:
         raise ConfigError(f"{file} is larger than {SETTINGS_BYTES:,} bytes, so it is not a settings file.", hint="Remove it.")
     try:
         values = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{file} is not UTF-8 text (line {line}).", hint="Save it as UTF-8, or remove it.") from error
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not TOML: {error}.", hint="Correct that line, or remove the file.") from error
     return settings_from(values, where=str(file))
 

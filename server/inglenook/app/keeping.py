@@ -121,7 +121,7 @@ class Keeping:
             raise NothingToDo(f"“{acceptance.title}” left every text as it was; there is nothing to roll back.")
         title = acceptance.title.removeprefix("Roll back: ")
         title = f"Roll back: {title}" if not acceptance.undoes else title  # a roll back of a roll back makes the change again
-        summary = f"Undoes what was accepted on {acceptance.at}."
+        summary = f"Undoes what was accepted on {acceptance.at[:16].replace('T', ' at ')} UTC."
         proposal = Proposal(self.new_id("p"), "", title, summary, files)
         self.undoing[proposal.id] = acceptance
         return proposal

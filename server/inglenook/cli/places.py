@@ -14,6 +14,7 @@ from inglenook.workspace.grants import Place, place_of
 from inglenook.workspace.paths import JailedPath
 
 LINES = re.compile(r"(?P<file>.+):(?P<first>\d{1,18})(?:-(?P<last>\d{1,18}))?")
+LOOKED_FOR = "Paths are looked for from here, then in the workspace folder."
 COUNTED = "Lines count from 1: FILE:12 or FILE:12-30."
 
 Say = Callable[[str], None]
@@ -74,5 +75,6 @@ def _named(services: Services, word: str) -> tuple[JailedPath | None, tuple[int,
     if services.documents.kind(path) is None:
         if Path(word).is_symlink():
             raise FileMissing(f"{word} is a link out of the folder, or to nothing.", hint="No link out of the folder is ever followed.")
-        raise FileMissing(f"There is no file or folder {word}.", hint="Paths are looked for from here, then in the workspace folder.")
+        hint = f'The task is said first: inglenook run "{word}" PATH' if " " in word else LOOKED_FOR
+        raise FileMissing(f"There is no file or folder {word}.", hint=hint)
     return path, lines

@@ -295,3 +295,16 @@ def test_a_path_that_is_too_long_is_not_told_whole(capsys: pytest.CaptureFixture
     assert main(["run", "x", "a" * 9_000, "--endpoint", nobody()]) == 2
     said = capsys.readouterr().err
     assert "The system refused: File name too long (aaa" in said and len(said) < 300
+
+
+def test_a_task_behind_its_path_is_told_the_order(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.py").write_text("x = 1\n")
+    assert main(["run", "a.py", "rename x to y", "--endpoint", nobody()]) == 2
+    assert 'The task is said first: inglenook run "rename x to y" PATH' in capsys.readouterr().err
+
+
+def test_settings_that_are_no_utf8_are_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
+    settings("")
+    (Path(os.environ["XDG_CONFIG_HOME"]) / "inglenook" / "settings.toml").write_bytes(b'outline = "never"\n# f\xfcr\n')
+    assert main(["checks"]) == 2
+    assert "settings.toml is not UTF-8 text (line 2)." in capsys.readouterr().err
