@@ -93,7 +93,7 @@ def test_no_settings_file_means_defaults(tmp_path: Path) -> None:
     ("data", "words"),
     [
         (b"outline = \n", "is not TOML: .*line 1"),
-        (b"\xff\xfe", "is not TOML"),
+        (b"\xff\xfe", "is not UTF-8 text"),
         (b"[endpoint]\nport = 1\n", "endpoint.port: no such setting"),
         (b"#" * 100_001, "larger than 100,000 bytes"),
     ],
