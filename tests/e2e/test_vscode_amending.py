@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from e2e import replies
-from e2e.model import Model
+from e2e.model import Model, serving
 from e2e.vscode import Server, Window, until, until_text
 
 pytestmark = pytest.mark.e2e
@@ -18,6 +18,7 @@ StartModel = Callable[..., Model]
 BETTER = "The discount gets a function with a plain name.\n\n" + replies.block(
     "tally/quotes.py", replies.LADDER, "        discount = share_off(line.quantity, order.customer.trade)\n"
 ) + replies.block("tally/quotes.py", replies.HEAD, replies.FUNCTION.replace("_discount", "share_off") + replies.HEAD)  # fmt: skip
+BEST = BETTER.replace("share_off", "rebate")
 MINE = "  # before VAT"
 
 
@@ -59,8 +60,18 @@ def test_the_proposal_is_edited_accepted_and_taken_back(browser: Browser, code: 
         window.see(window.status("2 hunks to review"))
 
 
-def test_asking_again_replaces_what_was_not_wanted(browser: Browser, code: Server, folder: Path, model: StartModel) -> None:
-    served = model([{"text": replies.TWO_HUNKS}, {"text": BETTER, "when": ["call it share_off"]}])
+@pytest.fixture
+def larger(tmp_path: Path) -> Iterator[Model]:
+    """Another model server on this machine."""
+    (tmp_path / "larger").mkdir()
+    with serving(tmp_path / "larger", [{"text": BEST, "when": ["a plainer word"]}], name="larger-model") as served:
+        yield served
+
+
+def test_asking_again_replaces_what_was_not_wanted(browser: Browser, code: Server, folder: Path, model: StartModel, larger: Model) -> None:
+    served = model(
+        [{"text": replies.TWO_HUNKS}, {"text": BETTER, "when": ["call it share_off"]}], **{"inglenook.endpoint.more": [larger.url]}
+    )
     quotes = folder / "tally" / "quotes.py"
     before = quotes.read_text("utf-8")
     with code.window(browser, folder, "ask_again") as window:
@@ -70,14 +81,25 @@ def test_asking_again_replaces_what_was_not_wanted(browser: Browser, code: Serve
         window.palette("Agent: Ask Again…")
         window.see(window.page.locator(".quick-input-widget", has_text="what you accepted stays"))
         window.say("call it share_off")
+        window.see(window.page.locator(".editor.modified .view-line", has_text="share_off").first)
         window.see(window.status("2 hunks to review"))
         window.palette("Focus on Desk View")
         window.see(window.page.locator(".sidebar .monaco-list-row", has_text="Again: give the discount").first)
         old = window.page.locator(".sidebar .monaco-list-row[aria-label^='give the discount']")
         expect(old).to_have_attribute("aria-label", "give the discount a function of its own, 1 rejected, 1 stale · ✓ checks passed")
         window.shot("ask_again")
+        window.palette("Agent: Ask Again with Another Model…")
+        expect(window.row("larger-model")).to_contain_text(larger.url)
+        window.choose("larger-model")
+        window.see(window.page.locator(".quick-input-widget", has_text="Agent: Ask Again on larger-model"))
+        window.say("a plainer word")
+        window.see(window.page.locator(".editor.modified .view-line", has_text="rebate").first)
+        assert len(larger.requests()) == 1
+        expect(window.page.locator(".sidebar .monaco-list-row[aria-label^='Again: '][aria-label*=', 2 stale']")).to_have_count(1)
         assert quotes.read_text("utf-8") == before
         window.palette("Agent: Accept All")
-        until(lambda: "share_off" in quotes.read_text("utf-8") and replies.LADDER not in quotes.read_text("utf-8"), "the newer proposal")
+        until(lambda: "rebate" in quotes.read_text("utf-8") and replies.LADDER not in quotes.read_text("utf-8"), "the newest proposal")
+        expect(window.model).to_contain_text("scripted-model")
+    assert len(served.requests()) == 2
     asked = served.requests()[-1]["messages"][-1]["content"]
     assert "turned this down" in asked and "call it share_off" in asked
