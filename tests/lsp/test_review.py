@@ -202,6 +202,26 @@ async def test_an_editor_that_cannot_make_files_is_told_and_gets_the_rest(folder
         assert (folder / "main.py").exists()
 
 
+async def test_only_the_sides_that_were_fetched_and_are_others_now_are_fetched_again(folder: Path) -> None:
+    async with reviewing(folder, RENAME, "calc.py") as (editor, proposal):
+        calc, main = proposal["files"]
+        pages = [file[side] for file in (calc, main) for side in ("baseUri", "resultUri")]
+        before = {uri: await editor.page(uri) for uri in pages}
+        editor.refreshed.clear()
+        editor.type("calc.py", "return a - b", "return b - a")  # moves no hunk
+        await editor.until(lambda: len(editor.refreshed) == 2)
+        assert editor.refreshed == [calc["baseUri"], calc["resultUri"]]
+        for side in ("baseUri", "resultUri"):
+            assert "return b - a" in await editor.page(calc[side])
+        assert {uri: await editor.page(uri) for uri in pages[2:]} == {uri: before[uri] for uri in pages[2:]}
+        editor.refreshed.clear()
+        await editor.decide("reject", hunks=[main["hunks"][0]["id"]])
+        await editor.until(lambda: editor.refreshed)
+        editor.type("calc.py", "return b - a", "return a - b")
+        await editor.until(lambda: calc["resultUri"] in editor.refreshed)
+        assert editor.refreshed == [main["resultUri"], calc["baseUri"], calc["resultUri"]]
+
+
 async def test_an_editor_without_document_changes_gets_plain_edits(folder: Path) -> None:
     async with reviewing(folder, RENAME, document_changes=False) as (editor, _):
         await editor.decide("accept")

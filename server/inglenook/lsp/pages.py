@@ -27,6 +27,7 @@ class Pages:
         self._holding = holding
         self._folder: Path | None = None
         self._kept: dict[tuple[str, str, str] | None, str] = {}
+        self._given: dict[tuple[str, str, str] | None, int] = {}  # a side of a file that the client has fetched → the text's hash
 
     async def text(self, uri: str) -> str:
         """The text of a document of ours. UnknownId for any other."""
@@ -40,7 +41,9 @@ class Pages:
             case ("changes", proposal_id, _):
                 return self.changes(runs.review(proposal_id))
             case ("base" | "result", proposal_id, shown):
-                return self._side(runs, runs.review(proposal_id), parts[0], shown)
+                text = self._side(runs, runs.review(proposal_id), parts[0], shown)
+                self._given[parts] = hash(text)
+                return text
         raise UnknownId(f"{uri} is no document of ours.")
 
     def _side(self, runs: Runs, review: Review, side: str, shown: str) -> str:
@@ -49,6 +52,24 @@ class Pages:
                 seen = views.sides(runs, review, change)
                 return seen.result if side == "result" else seen.base or ""
         raise UnknownId(f"Proposal {review.proposal.id} does not change {shown}.")
+
+    def outdated(self, runs: Runs, review: Review) -> list[str]:
+        """The sides of its files that the client has fetched and that are others now: each is told once, until it is fetched again."""
+        found: list[str] = []
+        for change in review.proposal.files:
+            shown = [
+                uri for uri in (views.page(review, change, side) for side in ("base", "result")) if uris.page_parts(uri) in self._given
+            ]
+            if not shown:
+                continue
+            seen = views.sides(runs, review, change)
+            for uri in shown:
+                parts = uris.page_parts(uri)
+                text = seen.result if parts and parts[0] == "result" else seen.base or ""
+                if self._given[parts] != hash(text):
+                    del self._given[parts]
+                    found.append(uri)
+        return found
 
     @staticmethod
     def changes(review: Review) -> str:

@@ -266,16 +266,16 @@ class Telling:
         if runs is None:
             return
         self._proposal(runs, review)
-        self._session.spawn(self.refresh, review)
+        self._session.spawn(self._refresh, runs, review)
         if proposed:
             self._plain(types.MessageType.Info, _in_review(review))
             if self._session.abilities.events:
                 self._session.spawn(offer_checks, self._session)
 
     async def review_changed(self, runs: Runs, review: Review) -> None:
-        """Tells the client a review as it stands now, if it stands otherwise than when it was told last."""
-        if self._proposal(runs, review):
-            await self.refresh(review)
+        """Tells the client a review as it stands now, if it stands otherwise than when it was told last. The texts beside the hunks may
+        have changed without that."""
+        await self._refresh(runs, review, lenses=self._proposal(runs, review))
 
     def _proposal(self, runs: Runs, review: Review) -> bool:
         """Tells a review; whether there was anything new in it."""
@@ -290,14 +290,13 @@ class Telling:
         self._hinting.tell(review, view)
         return True
 
-    async def refresh(self, review: Review) -> None:
-        """Lets the client fetch again what it shows of a review."""
-        able = self._session.abilities
-        if able.lens_refresh:
-            await self._session.door.asked(types.WORKSPACE_CODE_LENS_REFRESH, None)
-        for change in review.proposal.files if able.pages else ():
-            for side in ("base", "result"):
-                await self._session.door.pages.refresh(views.page(review, change, side))
+    async def _refresh(self, runs: Runs, review: Review, *, lenses: bool = True) -> None:
+        """Lets the client fetch again what it shows of a review and what is not any more as it was fetched."""
+        door, able = self._session.door, self._session.abilities
+        if able.lens_refresh and lenses:
+            await door.asked(types.WORKSPACE_CODE_LENS_REFRESH, None)
+        for uri in door.pages.outdated(runs, review) if able.pages else ():
+            await door.pages.refresh(uri)
 
     def _answered(self, event: said.Answered) -> None:
         uri = uris.page("answer", event.run_id, f"{event.title}.md")
