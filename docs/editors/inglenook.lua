@@ -572,6 +572,9 @@ function M.setup(options)
   vim.api.nvim_create_autocmd({ "BufEnter", "CursorHold", "InsertLeave" }, {
     group = group,
     callback = function(event)
+      if event.event == "BufEnter" then
+        M.attach(event.buf)
+      end
       local client = server()
       if client and client.initialized and vim.lsp.buf_is_attached(event.buf, M.client) and (M.options.plain or M.options.lenses) then
         vim.lsp.codelens.refresh()

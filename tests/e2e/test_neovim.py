@@ -63,7 +63,7 @@ vim.notify = function(words) table.insert(out.messages, words) end
 vim.lsp.handlers["window/showMessage"] = function(_, result) table.insert(out.messages, result.message) end
 agent = require("inglenook")
 function wait(what, test)
-  if not vim.wait(60000, test, 20) then error("waited in vain for " .. what .. ": " .. vim.inspect(out.messages)) end
+  if not vim.wait(30000, test, 20) then error("waited in vain for " .. what .. ": " .. vim.inspect(out.messages)) end
 end
 function said(part)
   return function()
@@ -343,3 +343,109 @@ async def test_the_proposal_is_edited_beside_the_file_and_asked_again(program: s
     assert out["accepted"] == CALC.replace("add_numbers", "add").replace("(a, b):", "(a, b, *rest):")
     assert out["titles"] == ["rename add_numbers to add", "Again: rename add_numbers to add"]
     assert "call it plus" in fake.requests[-1].last
+
+
+async def test_next_goes_on_in_other_files_and_what_no_longer_fits_says_why(program: str, folder: Path, model: FakeOpenAI) -> None:
+    out = await neovim(
+        program,
+        folder,
+        model.url,
+        MARKED
+        + r"""
+        open("calc.py")
+        agent.start("refactor", "rename add_numbers to add")
+        wait("the proposal", said("3 hunks in review"))
+        wait("the new lines", function() return #marks().below == 2 end)
+        out.way = {}
+        for _ = 1, 3 do
+          agent.go(1)
+          table.insert(out.way, vim.fn.expand("%:t") .. ":" .. vim.fn.line("."))
+        end
+        for _ = 1, 2 do
+          agent.go(-1)
+          table.insert(out.way, vim.fn.expand("%:t") .. ":" .. vim.fn.line("."))
+        end
+        vim.cmd("buffer calc.py")
+        vim.api.nvim_buf_set_lines(0, 5, 6, false, { "    return a * 2" })
+        local space = vim.api.nvim_get_namespaces().inglenook
+        wait("the reason", function()
+          for _, each in ipairs(vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })) do
+            if each[4].virt_text then
+              out.reason = each[4].virt_text[1][1]
+              return true
+            end
+          end
+        end)
+        out.signs = marks().signs
+        """,
+        plain=False,
+    )
+    assert out["way"] == ["calc.py:6", "main.py:1", "calc.py:1", "main.py:1", "calc.py:6"]
+    assert out["reason"].startswith("no longer fits here: ")
+    assert len(out["reason"]) > len("no longer fits here: ")
+    assert out["signs"] == 2
+
+
+async def test_a_server_that_is_not_there_or_dies_is_told_in_words(program: str, folder: Path, model: FakeOpenAI) -> None:
+    out = await neovim(
+        program,
+        folder,
+        model.url,
+        r"""
+        local path = vim.env.PATH
+        vim.env.PATH = "/nowhere"
+        vim.cmd("edit calc.py")
+        vim.cmd("edit main.py")
+        out.absent = vim.deepcopy(out.messages)
+        vim.cmd("AgentAccept!")
+        out.asked = #out.messages
+        vim.env.PATH = path
+        open("calc.py")
+        out.attached = vim.lsp.buf_is_attached(vim.fn.bufnr("main.py"), agent.client)
+        agent.start("refactor", "rename add_numbers to add")
+        wait("the proposal", said("3 hunks in review"))
+        vim.loop.kill(vim.fn.system("pgrep -P " .. vim.fn.getpid()):match("%d+") + 0, "sigkill")
+        wait("the words", said("Inglenook ended (signal 9)"))
+        out.status = agent.statusline()
+        vim.cmd("edit")
+        wait("the server again", function() return agent.client and vim.lsp.get_client_by_id(agent.client).initialized end)
+        wait("what was in review", function() return #agent.waiting() == 3 end)
+        """,
+        plain=False,
+    )
+    assert len(out["absent"]) == 1, out["absent"]
+    assert "there is no program `inglenook`" in out["absent"][0] and "pip install inglenook" in out["absent"][0]
+    assert out["asked"] == 2, "a command says it again"
+    assert out["attached"], "files that were read before the server was there are its files too"
+    assert out["status"] == ""
+
+
+@pytest.mark.skipif(NEW is None, reason="Neovim 0.11 was not fetched (bash tests/e2e/fetch_editors.sh says why)")
+async def test_the_servers_of_a_new_neovim_know_it(folder: Path, model: FakeOpenAI) -> None:
+    (folder / "NOTES").write_text("A file without a type.\n")
+    out = await neovim(
+        str(NEW),
+        folder,
+        model.url,
+        MARKED
+        + r"""
+        open("calc.py")
+        out.enabled = vim.lsp.is_enabled("inglenook")
+        out.names = vim.tbl_map(function(client) return client.name end, vim.lsp.get_clients({ bufnr = 0 }))
+        agent.start("refactor", "rename add_numbers to add")
+        wait("the proposal", said("3 hunks in review"))
+        wait("the new lines", function() return #marks().below == 2 end)
+        vim.cmd("AgentAccept!")
+        wait("all", said("3 hunks applied."))
+        vim.cmd("silent wall")
+        vim.cmd("edit NOTES")
+        out.untyped = vim.bo.filetype == "" and vim.lsp.buf_is_attached(0, agent.client)
+        vim.cmd("checkhealth vim.lsp")
+        out.health = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), "\n")
+        """,
+        plain=False,
+        page=SERVERS,
+    )
+    assert out["enabled"] and out["names"] == ["inglenook"] and out["untyped"]
+    assert "inglenook (id: 1)" in out["health"] and "inglenook:" in out["health"]
+    assert (folder / "main.py").read_text() == MAIN.replace("add_numbers", "add")
