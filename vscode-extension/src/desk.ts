@@ -8,6 +8,7 @@ import { BRIEFLY_MS, count, sentences } from "./words";
 
 const HOURS = "inglenook.desk.hours";
 const FADING_MS = 600_000;
+const UNSHOWN = new Set(["range", "resultRange", "near"]); // of a hunk: they move with every line that is typed above it
 const ENDS: Record<RunEnded["state"], string> = {
   done: "done", nothing: "nothing to change", limited: "stopped at a limit", cancelled: "cancelled", declined: "declined", failed: "failed",
 };
@@ -18,6 +19,7 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
   readonly onDidChangeTreeData = this.changed.event;
   private readonly view = window.createTreeView<Row>("inglenook.desk", { treeDataProvider: this, showCollapseAll: true });
   private readonly listener: Disposable;
+  private drawn = ""; // what the rows say
   private readonly over = new Map<string, number>(); // since when what is over is over, in milliseconds
   private readonly fading = setInterval(() => { this.changed.fire(); }, FADING_MS);
 
@@ -66,12 +68,11 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
   /** Decides on a row: the one of the button, or the one that is selected. */
   async decide(decision: DecideHunks["decision"], given: unknown): Promise<void> {
     const row = isRow(given) ? given : this.view.selection[0];
-    if (row === undefined) return;
-    switch (row.is) {
+    switch (row?.is) {
       case "hunk": await this.review.settle({ decision, proposalId: row.proposal.id, hunks: [row.hunk.id] }); break;
       case "file": await this.review.settle({ decision, proposalId: row.proposal.id, uri: row.file.uri }); break;
       case "proposal": await this.review.settle({ decision, proposalId: row.proposal.id }); break;
-      case "run": case "drafted": case "draftedHunk": case "check": window.setStatusBarMessage("$(info) Select a hunk, a file or a proposal first", BRIEFLY_MS); break;
+      case undefined: case "run": case "drafted": case "draftedHunk": case "check": window.setStatusBarMessage("$(info) Select a hunk, a file or a proposal first", BRIEFLY_MS); break;
     }
   }
 
@@ -120,6 +121,9 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
   private refresh(): void {
     const { hunks } = this.review.brief;
     this.view.badge = hunks === 0 ? undefined : { value: hunks, tooltip: `${count(hunks, "hunk")} to review` };
+    const drawn = JSON.stringify(this.tops(), (key, value: unknown) => UNSHOWN.has(key) ? undefined : value);
+    if (drawn === this.drawn) return; // a tree that is drawn anew loses the mouse and costs what all of it costs
+    this.drawn = drawn;
     this.changed.fire();
   }
 }

@@ -10,9 +10,8 @@ export async function saveWhatWasClean(
   const unsaved = new Set(workspace.textDocuments.filter((document) => document.isDirty).map((document) => document.uri.toString()));
   const result = await next(params, { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: () => undefined }) });
   if ("applied" in result && result.applied) {
-    for (const uri of editedUris(params)) {
-      if (!unsaved.has(uri.toString())) await (await workspace.openTextDocument(uri)).save();
-    }
+    const clean = editedUris(params).filter((uri) => !unsaved.has(uri.toString()));
+    await Promise.all(clean.map(async (uri) => (await workspace.openTextDocument(uri)).save()));
   }
   return result;
 }
