@@ -131,6 +131,28 @@ def test_keys_go_from_hunk_to_hunk_across_files(browser: Browser, code: Server, 
         window.see(window.status("1 hunk rejected."))
         window.see(window.status("4 hunks to review"))
 
+        invoices = folder / "tally" / "invoices.py"
+        window.page.locator(".explorer-folders-view .monaco-list-row", has_text="invoices.py").dblclick()
+        window.see(window.lens("✓ Accept all 2"))  # in the file itself, with the cursor on no hunk
+        window.keys.press("Shift+Alt+y")
+        expect(window.status(re.compile("^Ln "))).to_have_text("Ln 45, Col 1")
+        assert "to_cents" not in invoices.read_text("utf-8")
+        window.keys.press("Shift+Alt+y")
+        window.see(window.status("3 hunks to review"))
+        until(lambda: "return to_cents(" in invoices.read_text("utf-8"), "the accepted hunk")
+        window.keys.press("Shift+Alt+j")
+        expect(window.status(re.compile("^Ln "))).to_have_text("Ln 56, Col 1")
+        window.keys.press("Shift+Alt+x")
+        window.keys.press("f")
+        window.see(window.status("2 hunks to review"))
+        window.see(window.page.locator(".tab.active[aria-label^='invoices.py']:not([aria-label*='proposal'])"))
+        window.go_to_tab("quotes.py")
+        window.see(window.lens("Show diff (2 of 2)"))
+        window.keys.press("Shift+Alt+g")
+        window.keys.press("a")
+        until_text(folder / "tally" / "pricing.py", replies.PRICING)
+        window.gone(window.status("to review"))
+
 
 def test_unsaved_work_of_the_user_stays_unsaved(browser: Browser, code: Server, folder: Path, model: StartModel) -> None:
     model([{"text": replies.TWO_HUNKS}], **{"files.autoSave": "off"})

@@ -73,6 +73,7 @@ class House extends Ground implements Rooms {
     this.runs.onChange(() => { this.refresh(); }),
     this.outline.onChange(() => { this.refresh(); }),
     this.review.onChange(() => { this.refresh(); }),
+    window.onDidChangeActiveTextEditor(() => { this.refresh(); }),
     window.tabGroups.onDidChangeTabs(() => { setContext("inReview", inFront()); }),
     window.tabGroups.onDidChangeTabGroups(() => { setContext("inReview", inFront()); }),
     workspace.onDidChangeConfiguration((event) => { if (event.affectsConfiguration(SERVER_COMMAND)) void this.open(); }),
@@ -160,6 +161,7 @@ class House extends Ground implements Rooms {
     setContext("ready", this.state.is === "ready");
     setContext("running", running > 0);
     setContext("reviewing", review.brief.hunks > 0);
+    setContext("inFile", review.waitsIn(window.activeTextEditor?.document.uri));
   }
 }
 

@@ -40,10 +40,11 @@ export function rangeIn({ file, hunk }: Waiting, uri: string): Range | undefined
   return (uri === file.resultUri ? hunk.resultRange : hunk.range) ?? undefined;
 }
 
-/** The hunk at a place: the one whose lines hold it, or the only one of its file. */
+/** The hunk at a place: the one whose lines hold it; in a diff, where there is nothing else to mean, also the only one of its file. */
 export function hunkAt(proposal: ProposalView, place: Place): Waiting | undefined {
   const inFile = hunksOf(proposal, place);
-  return inFile.find((each) => holds(rangeIn(each, place.uri), place.line)) ?? (inFile.length === 1 ? inFile[0] : undefined);
+  const only = inFile.length === 1 && inFile[0]?.file.uri !== place.uri ? inFile[0] : undefined;
+  return inFile.find((each) => holds(rangeIn(each, place.uri), place.line)) ?? only;
 }
 
 /** The hunk to go to from a place, across files and around the end; undefined when none waits. */

@@ -2,7 +2,7 @@
 import { EventEmitter, Selection, TextEditorRevealType, Uri, window, workspace, type Disposable, type TextDocument } from "vscode";
 import type { Server } from "./client";
 import { close, closeAll, inFront, setInFront, showFile, showProposal, showReal } from "./diffs";
-import { fileOf, hunkAt, neighbour, rangeIn, waiting, type Place, type Waiting } from "./hunks";
+import { fileOf, hunkAt, neighbour, rangeIn, waiting, waitingIn, type Place, type Waiting } from "./hunks";
 import type { Decided, DecideHunks, FileView, HunkRef, ProposalView, VerdictView } from "./protocol.gen";
 import { BRIEFLY_MS } from "./words";
 
@@ -39,6 +39,11 @@ export class Review implements Disposable {
   /** What the checks said of a proposal. */
   verdict(id: string): VerdictView | null {
     return this.proposals.get(id)?.verdict ?? null;
+  }
+
+  /** Whether something waits in this file. */
+  waitsIn(uri: Uri | undefined): boolean {
+    return uri?.scheme === "file" && [...this.proposals.values()].some((each) => waitingIn(each, uri.toString()).length > 0);
   }
 
   /** Whether a document is the left side of a diff, where the buttons of the right side need no repetition. */
@@ -179,11 +184,14 @@ export class Review implements Disposable {
     if (file !== undefined && next.file !== file) await close(proposal, [file], false);
   }
 
+  /** In the diff; in the file itself for somebody who is in a file, where the hunk has lines there. */
   private async goTo(to: Waiting): Promise<void> {
     const editor = window.activeTextEditor;
-    const range = rangeIn(to, to.file.resultUri);
-    if (editor?.document.uri.toString() !== to.file.resultUri || range === undefined) {
-      await showFile(to.file, to);
+    const inFile = editor?.document.uri.scheme === "file" && to.file.kind === "edit" && to.hunk.range !== null;
+    const uri = inFile ? to.file.uri : to.file.resultUri;
+    const range = rangeIn(to, uri);
+    if (editor?.document.uri.toString() !== uri || range === undefined) {
+      await (inFile ? showReal(to) : showFile(to.file, to));
       return;
     }
     const { line } = range.start;

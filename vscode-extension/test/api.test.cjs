@@ -107,7 +107,7 @@ describe("the extension", () => {
     const { commands: rows, menus, viewsWelcome, keybindings } = manifest().contributes;
     const clauses = [...rows, ...Object.values(menus).flat(), ...viewsWelcome, ...keybindings].map(({ enablement = "", when = "" }) => `${enablement} ${when}`);
     const used = named(clauses.join("\n").replaceAll("inglenook.desk", "").replaceAll("inglenook.agent", ""), /inglenook\.(\w+)/g);
-    assert.deepEqual(used.sort(), ["inReview", "ready", "reviewing", "running"]);
+    assert.deepEqual(used.sort(), ["inFile", "inReview", "ready", "reviewing", "running"]);
     const code = readFileSync(extension().extensionPath + "/out/extension.js", "utf8");
     for (const name of used) assert.match(code, new RegExp(`["'\`]${name}["'\`]`), `nothing sets inglenook.${name}`);
   });
