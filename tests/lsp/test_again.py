@@ -14,7 +14,7 @@ import pytest
 from fakes.anthropic import FakeAnthropic
 from fakes.openai import FakeOpenAI, Turn
 from lsp.editor import Editor
-from lsp.test_amending import PLUS, decisions, file, newest, reviewing
+from lsp.test_amending import PLUS, decisions, file, in_sandbox, newest, reviewing
 from lsp.wire import Refusal
 from lsp.words import RENAME, TASK, replace, settings
 
@@ -119,6 +119,25 @@ async def test_some_are_merged_and_the_agent_is_asked_for_the_rest(folder: Path)
         assert (await editor.ended(came["runId"]))["state"] == "failed"
         (old,) = await newest(editor)
         assert decisions(old) == {"h3": "pending", "h2": "pending"} and hunk(old, "h2")["refit"], "what failed took nothing away"
+
+
+@in_sandbox
+async def test_what_the_agent_fits_is_checked_with_what_else_waits(folder: Path) -> None:
+    (folder / ".inglenook").mkdir()
+    (folder / ".inglenook/checks.toml").write_text('[[check]]\nname = "runs"\ncommand = ["python3", "main.py"]\n')
+    lines = "from calc import add_numbers\n\nprint(add_numbers(1, 2))  # three"
+    kept = replace("main.py", lines, lines.replace("add_numbers", "add"))
+    async with reviewing(folder, RENAME, kept, checks={"run": "auto"}) as (editor, fake, proposal):
+        editor.type("main.py", "print(add_numbers(1, 2))", "print(add_numbers(1, 2))  # three")
+        came = await editor.command("review.refit", proposalId=proposal["id"])
+        await editor.ended(came["runId"])
+        new, _ = await newest(editor)
+        assert new["verdict"]["state"] == "passed", "calc.add is in a hunk that waits"
+        assert new["verdict"]["words"].endswith("What else waits of the earlier proposal was laid on too.")
+        assert [f["path"] for f in new["files"]] == ["main.py"] and len(fake.requests) == 2
+        text = editor.text("main.py") or ""
+        await editor.decide("accept", proposalId=new["id"])
+        assert editor.text("main.py") == text.replace("add_numbers", "add")
 
 
 async def test_what_fits_is_decided_or_has_no_text_any_more_is_not_fitted(folder: Path) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inglenook.agents.port import Earlier, Focus, Task
 from inglenook.errors import InputError
-from inglenook.proposal.diff import unified
-from inglenook.review.fitting import place_of
+from inglenook.proposal.diff import file_change, unified
+from inglenook.review.fitting import place_of, preview
+from inglenook.review.session import Review
 
 if TYPE_CHECKING:
     from inglenook.app.run import Hear
     from inglenook.app.runs import Runs
     from inglenook.endpoints.endpoint import At
+    from inglenook.proposal.model import FileChange
     from inglenook.review.fitting import Lost
-    from inglenook.review.session import Review
     from inglenook.workspace.paths import JailedPath
 
 DIFF_CHARACTERS = 12_000  # of each diff that goes along
@@ -80,7 +82,25 @@ def ask_to_refit(runs: Runs, review: Review, lost: Sequence[tuple[str, Lost]], t
     task = replace(
         before, instruction=told, focus=focus, paths=places, diagnoses=(), earlier=Earlier("", "", "", _cut(unified(files, set(ids))))
     )
-    return runs.start(task, tell, outline="never", replaces=(proposal.id, ids), title=_titled(REFIT, proposal.title))
+    beside = partial(_with_the_rest, runs, proposal.id, ids)
+    return runs.start(task, tell, outline="never", replaces=(proposal.id, ids), title=_titled(REFIT, proposal.title), beside=beside)
+
+
+def _with_the_rest(runs: Runs, proposal_id: str, ids: Collection[str], files: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
+    """What a run proposes for these hunks, with the others that wait laid on: one alone may not even be a program."""
+    from inglenook.app.amending import as_it_stands
+
+    review = runs.review(proposal_id)
+    others = Review(review.proposal, {**review.decisions, **{i: "rejected" for i in ids if i in review.decisions}})
+    made = {change.path: change for change in files}
+    for old in review.proposal.files:
+        new = made.get(old.path)
+        if new is None and (change := as_it_stands(runs, others, old)) is not None and change.path not in made:
+            made[change.path] = change
+        elif new is not None and new.base is not None and new.result is not None and old.base is not None:
+            result, _ = preview(others, old.path, new.result)
+            made[old.path] = file_change(new.path, new.base, result, to=new.to) if result != new.result else new
+    return tuple(made.values())
 
 
 def _near(places: Sequence[JailedPath], lost: Sequence[Lost]) -> Focus | None:

@@ -39,7 +39,7 @@ def amend(runs: Runs, proposal_id: str, path: JailedPath, text: str) -> Review:
 async def check_again(runs: Runs, proposal_id: str | None) -> Review:
     """Runs the declared checks on today's texts with all that waits laid on, and takes their verdict as that of the proposal."""
     review = runs.review(proposal_id)
-    files = tuple(change for each in review.proposal.files if (change := _as_it_stands(runs, review, each)) is not None)
+    files = tuple(change for each in review.proposal.files if (change := as_it_stands(runs, review, each)) is not None)
     if not files:
         raise InputError("Nothing of this proposal waits for a decision, so there is nothing to check.")
     services = runs.services
@@ -53,7 +53,7 @@ async def check_again(runs: Runs, proposal_id: str | None) -> Review:
     return runs.renew(now.with_verdict(verdict))
 
 
-def _as_it_stands(runs: Runs, review: Review, change: FileChange) -> FileChange | None:
+def as_it_stands(runs: Runs, review: Review, change: FileChange) -> FileChange | None:
     """What accepting all that waits would make of a file today; None if that is nothing."""
     waiting = [hunk for hunk in change.hunks if review.decisions[hunk.id] == "pending"]
     place = place_of(review, change, runs.today)

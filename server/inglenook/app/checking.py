@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 OFF = "The checks are switched off in the settings, so none were run."
 NONE = "No checks are declared in .inglenook/checks.toml, so none were run."
+TOGETHER = "What else waits of the earlier proposal was laid on too."
 LATE = "The time of this run is over; no check is run any more."
 
 
@@ -72,6 +73,8 @@ class Checking:
             verdict = await self._verify(files, tuple(self._checks.values()))
             if not verdict.checks:
                 return verdict
+            if self._together(files) != files:
+                verdict = replace(verdict, words=f"{verdict.words} {TOGETHER}")
             self._known = dict(zip(self._checks.values(), verdict.checks, strict=True))
             self._verdict = verdict
         return self._verdict
@@ -89,7 +92,7 @@ class Checking:
         services = self._services
         try:
             return await verify(
-                files,
+                self._together(files),
                 checks,
                 services.documents,
                 services.search,
@@ -101,6 +104,13 @@ class Checking:
             )
         except InglenookError as error:
             return Verdict("not_run", f"The checks could not be run: {error}")
+
+    def _together(self, files: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
+        """The same with what is to be checked beside it, as far as that can be laid on."""
+        try:
+            return self._run.beside(files) if self._run.beside is not None else files
+        except InglenookError:
+            return files
 
     async def _repair(self, draft: Draft) -> str:
         from inglenook.verify import repair_words

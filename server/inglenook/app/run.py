@@ -19,12 +19,13 @@ from inglenook.workspace.withholding import Secrets
 if TYPE_CHECKING:
     from inglenook.app.consent import By, Consent, Leaving
     from inglenook.endpoints.endpoint import At
-    from inglenook.proposal.model import Verdict
+    from inglenook.proposal.model import FileChange, Verdict
     from inglenook.protocol.events import Phase, RunState
 
 log = logging.getLogger(__name__)
 
 Hear = Callable[[RunEvent], None]
+Beside = Callable[[tuple["FileChange", ...]], tuple["FileChange", ...]]
 STATES: dict[EndReason, RunState] = {
     "done": "done",
     "nothing": "nothing",
@@ -63,6 +64,7 @@ class Run:
     model: str = ""
     at: At | None = None
     hosted: bool = False
+    beside: Beside | None = None  # what is checked together with what this run proposes
     answer: Answered | None = None
     ended: Ended | None = None
 

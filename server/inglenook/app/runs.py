@@ -15,7 +15,7 @@ from inglenook.app import services as house
 from inglenook.app.events import AgentSaid, Answered, Ended, Proposed, Started
 from inglenook.app.recording import Recording
 from inglenook.app.reviews import Reviews
-from inglenook.app.run import STATES, Hear, Run, failure, hushed
+from inglenook.app.run import STATES, Beside, Hear, Run, failure, hushed
 from inglenook.errors import FileMissing, InglenookError, InputError, LedgerError, UnknownId
 from inglenook.ledger.facts import GrantRevoked, RunEnded
 from inglenook.proposal.model import Proposal
@@ -73,6 +73,7 @@ class Runs:
         model: str = "",
         at: At | None = None,
         hosted: bool = False,
+        beside: Beside | None = None,
         consent: Consent | None = None,
     ) -> str:
         """Starts a run and answers at once with its id. `tell` hears every event, `Started` first and `Ended` last, always.
@@ -80,13 +81,14 @@ class Runs:
         outline: instead of the one in the settings. gate: answers outlines instead of `decide_outline`. only: the places that the
         run may touch; none means every folder that is open now. replaces: the id of a proposal and those of its hunks in whose
         place the run's own proposal comes. title: instead of the task's. model: instead of the one in the settings, at: of that server;
-        hosted: the hosted one, once a person agrees. consent: asks whether something may leave the machine, instead of `decide_consent`.
+        hosted: the hosted one, once a person agrees. beside: adds to what is proposed what is to be checked together with it. consent: asks
+        whether something may leave the machine, instead of `decide_consent`.
         """
         services = self.services
         hear = self._recording.before(self._surviving.before(tell) if self._surviving else tell)
         grant = grant_of(services.documents, only)
         run = Run(services.new_id("r"), task, title or title_of(task), hear, outline or services.config.outline, gate, grant)
-        run.replaces, run.model, run.at, run.hosted, run.consent = replaces, model, at, hosted, consent
+        run.replaces, run.model, run.at, run.hosted, run.beside, run.consent = replaces, model, at, hosted, beside, consent
         run.title = run.secrets.hush(run.title)
         self._runs[run.id] = run
         self._forget()
