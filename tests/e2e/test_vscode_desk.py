@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,10 @@ def test_the_desk_shows_runs_and_proposals_and_decides_on_them(browser: Browser,
         window.gone(window.tab("rates.py (draft so far)"))
         top = window.page.locator(".sidebar .monaco-list-row").first
         expect(top).to_have_attribute("aria-label", re.compile("^once more, cancelled"))
+        settings = folder / ".vscode" / "settings.json"
+        settings.write_text(json.dumps({**json.loads(settings.read_text("utf-8")), "inglenook.desk.hours": 0}), "utf-8")
+        window.gone(row(window, "once more, cancelled"))  # what is over fades; what waits stays
+        window.see(row(window, "round to cents in one place, 3 of 6 to review"))
 
 
 def test_what_fails_its_checks_is_accepted_in_two_steps(browser: Browser, code: Server, folder: Path, model: StartModel) -> None:

@@ -18,13 +18,16 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
   private readonly changed = new EventEmitter<void>();
   readonly onDidChangeTreeData = this.changed.event;
   private readonly view = window.createTreeView<Row>("inglenook.desk", { treeDataProvider: this, showCollapseAll: true });
-  private readonly listener: Disposable;
+  private readonly listeners: Disposable[];
   private drawn = ""; // what the rows say
   private readonly over = new Map<string, number>(); // since when what is over is over, in milliseconds
-  private readonly fading = setInterval(() => { this.changed.fire(); }, FADING_MS);
+  private readonly fading = setInterval(() => { this.refresh(); }, FADING_MS);
 
   constructor(private readonly review: Review) {
-    this.listener = review.onChange(() => { this.refresh(); });
+    this.listeners = [
+      review.onChange(() => { this.refresh(); }),
+      workspace.onDidChangeConfiguration((event) => { if (event.affectsConfiguration(HOURS)) this.refresh(); }),
+    ];
   }
 
   getTreeItem(row: Row): TreeItem {
@@ -78,7 +81,7 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
 
   dispose(): void {
     clearInterval(this.fading);
-    for (const each of [this.listener, this.view, this.changed]) each.dispose();
+    for (const each of [...this.listeners, this.view, this.changed]) each.dispose();
   }
 
   /** Proposals in the place of their runs. What is over fades after the time that the setting says. */
@@ -91,7 +94,7 @@ export class Desk implements TreeDataProvider<Row>, Disposable {
     const id = row.is === "proposal" ? row.proposal.id : row.is === "run" ? row.run.id : "";
     if (!over) this.over.delete(id);
     else if (!this.over.has(id)) this.over.set(id, Date.now());
-    return over && Date.now() - (this.over.get(id) ?? 0) > 3_600_000 * workspace.getConfiguration().get<number>(HOURS, 24);
+    return over && Date.now() - (this.over.get(id) ?? 0) >= 3_600_000 * workspace.getConfiguration().get<number>(HOURS, 24);
   }
 
   private known(): Row[] {
