@@ -97,7 +97,7 @@ export class Review implements Disposable {
     const proposal = this.proposals.get(proposalId);
     const found = proposal?.files.flatMap((file) => file.hunks.map((hunk) => ({ file, hunk }))).find(({ hunk }) => hunk.id === id);
     if (found === undefined) return;
-    if (found.hunk.decision === "pending" && found.hunk.resultRange !== null) await this.goTo(found);
+    if (found.hunk.decision === "pending" && found.hunk.resultRange !== null) await this.goTo(found, true);
     else await showReal(found);
   }
 
@@ -184,10 +184,10 @@ export class Review implements Disposable {
     if (file !== undefined && next.file !== file) await close(proposal, [file], false);
   }
 
-  /** In the diff; in the file itself for somebody who is in a file, where the hunk has lines there. */
-  private async goTo(to: Waiting): Promise<void> {
+  /** In the diff; in the file itself for somebody who is in a file, where the hunk has lines there, unless the `diff` is asked for. */
+  private async goTo(to: Waiting, diff = false): Promise<void> {
     const editor = window.activeTextEditor;
-    const inFile = editor?.document.uri.scheme === "file" && to.file.kind === "edit" && to.hunk.range !== null;
+    const inFile = !diff && editor?.document.uri.scheme === "file" && to.file.kind === "edit" && to.hunk.range !== null;
     const uri = inFile ? to.file.uri : to.file.resultUri;
     const range = rangeIn(to, uri);
     if (editor?.document.uri.toString() !== uri || range === undefined) {
