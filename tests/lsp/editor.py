@@ -81,6 +81,7 @@ class Editor:
         self._telling: set[asyncio.Task[None]] = set()
         self.server: dict[str, Any] = {}
         self.named = ""
+        self.initialization_options: dict[str, Any] = {}
 
     async def __aenter__(self) -> Editor:
         self._home.mkdir(exist_ok=True)
@@ -91,6 +92,7 @@ class Editor:
         self._stderr = asyncio.create_task(self.process.stderr.read())
         self.wire = Connection(self.process.stdout, self.process.stdin, self._answer, self._hear)
         options: dict[str, Any] = {} if self.plain else {"events": True}
+        options |= self.initialization_options
         if not self._pull:
             options["settings"] = self.settings
         answer = await self.wire.request(

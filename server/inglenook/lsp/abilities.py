@@ -17,6 +17,7 @@ class Abilities:
     events: it folds over our events and shows runs and proposals itself.
     settings: what it passed instead of answering `workspace/configuration`.
     resources: which of "create", "rename", "delete" a workspace edit may hold.
+    prompt: it is known to tell of its open buffers before it answers an edit.
     pages: it shows read-only documents of ours (`workspace/textDocumentContent`, registered dynamically).
     """
 
@@ -29,6 +30,7 @@ class Abilities:
     progress: bool = False
     pages: bool = False
     show_document: bool = False
+    prompt: bool = False
     configuration: bool = False
     configuration_dynamic: bool = False
     lenses: bool = False
@@ -76,6 +78,7 @@ def read(params: types.InitializeParams) -> Abilities:
         pages=bool(pages and pages.dynamic_registration),
         show_document=bool(window.show_document and window.show_document.support)
         or _named(params) == "helix",  # shows, and does not say so
+        prompt=_named(params).lower().split()[:1] in (["helix"], ["zed"]),
         configuration=bool(workspace.configuration),
         configuration_dynamic=bool(configuration and configuration.dynamic_registration),
         lenses=document.code_lens is not None,

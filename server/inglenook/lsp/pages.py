@@ -112,7 +112,7 @@ class Pages:
 
             self._folder = Path(self._holding.enter_context(Folder("pages")))
         _, owner, name = uris.page_parts(uri) or ("", "page", "page.txt")
-        safe = "".join(c if c.isalnum() or c in " ._-" else "_" for c in name)[:80]
+        safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[:80]
         path = self._folder / f"{owner}-{safe}"
         path.write_text(text, "utf-8")
         return path

@@ -221,10 +221,11 @@ class Reviewing:
                 await self._session.buffers.move()
 
     def _untold(self, runs: Runs, path: JailedPath, before: Mapping[JailedPath, Unseen]) -> bool:
-        """Whether a plain client told nothing of a file since then; that it has opened it, with the text of before, is nothing."""
+        """Whether a plain client, of which this must be expected, told nothing of a file since then; that it has opened it, with the
+        text of before, is nothing."""
         was, now = before.get(path), self._see(runs, path)
         same = was is not None and was.text == now.text and was.version in (None, now.version)
-        return same and not self._session.abilities.events
+        return same and not self._session.abilities.events and not self._session.abilities.prompt
 
     def _see(self, runs: Runs, path: JailedPath) -> Unseen:
         buffer = self._session.buffer(path)
