@@ -102,7 +102,13 @@ async def test_a_task_is_proposed_decided_by_command_and_taken_back(folder: Path
             (inglenook-start "refactor" "rename add_numbers to add, callers too")
             (until "the proposal" (lambda () (heard "is in review")))
             (note :before (text "calc.py"))
+            (flymake-start)
+            (until "the notes" (lambda () (= 2 (length (flymake-diagnostics)))))
+            (goto-char (point-max))
+            (flymake-goto-prev-error)
+            (note :line (line-number-at-pos))
             (goto-char (point-min))
+            (note :hint (flymake-diagnostic-text (car (flymake-diagnostics (point-min) (line-end-position)))))
             (inglenook-accept nil)
             (note :first (text "calc.py"))
             (inglenook-undo)
@@ -118,6 +124,8 @@ async def test_a_task_is_proposed_decided_by_command_and_taken_back(folder: Path
             """,
         )
     assert out["before"] == CALC
+    assert out["hint"] == "Agent: Proposed, 1 of 3: 1 line → 1\n+ def add(a, b):"
+    assert out["line"] == 6
     assert out["first"] == CALC.replace("def add_numbers", "def add")
     assert out["back"] == CALC
     assert out["calc"] == CALC.replace("def add_numbers", "def add")
