@@ -332,9 +332,15 @@ class Window:
         self.see(self.line(text)).locator("span span").last.click()
 
     def hover_line(self, text: str) -> Locator:
-        """What is told of a line when the mouse rests on it."""
-        self.page.mouse.move(200, 600)
-        self.see(self.line(text)).locator("span span").last.hover()
+        """What is told of a line when the mouse rests on it; it comes to rest again if VS Code was busy with something else just then."""
+        for _ in range(5):
+            self.page.mouse.move(200, 600)
+            self.see(self.line(text)).locator("span span").last.hover()
+            try:
+                expect(self.hover_box).to_be_visible(timeout=PATIENCE / 5)
+                break
+            except AssertionError:
+                continue
         return self.see(self.hover_box)
 
     def press_for(self, key: str, locator: Locator) -> Locator:
