@@ -1,7 +1,7 @@
 // The plainest extension there can be, as a baseline. With BYSTANDER_SERVER (a JSON list of words) it starts that language server.
 const { runInNewContext } = require("node:vm");
 const { setFlagsFromString } = require("node:v8");
-const { commands, Range, Uri, window, workspace, WorkspaceEdit } = require("vscode");
+const { commands, ProgressLocation, Range, Uri, window, workspace, WorkspaceEdit } = require("vscode");
 
 const COUNTED = 60;
 const EVERY_MS = 50;
@@ -26,12 +26,18 @@ async function startServer([command, ...args]) {
   await new LanguageClient("bystander", { command, args }, { documentSelector: [{ scheme: "file" }] }).start();
 }
 
-/** Says the time, in milliseconds since the epoch, again and again. */
+/** Says the time, in milliseconds since the epoch, again and again: in the status bar, then in a notification. */
 async function count(say) {
-  for (let each = 0; each < COUNTED; each++) {
-    say(`at ${Date.now()}`);
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-  }
+  const often = async (tell) => {
+    for (let each = 0; each < COUNTED; each++) {
+      tell(`at ${Date.now()}`);
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+  };
+  await often(say);
+  const options = { location: ProgressLocation.Notification, title: "Bystander" };
+  await window.withProgress(options, (progress) => often((message) => { progress.report({ message }); }));
+  say("counted");
 }
 
 /** Edits the same 300 places as the proposal, in one step, and saves. */
