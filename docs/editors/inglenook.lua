@@ -79,6 +79,7 @@ local function client_config()
     root_dir = M.options.root,
     init_options = { events = not M.options.plain, settings = M.options.settings or vim.empty_dict() },
     handlers = { ["inglenook/event"] = function(_, event) M.hear(event) end },
+    flags = { debounce_text_changes = 0 }, -- what an accepted edit changed is told before the edit is answered, and not a while after it
     on_init = function(client)
       M.client = client.id
       vim.schedule(M.attach_all)
