@@ -63,7 +63,7 @@ vim.notify = function(words) table.insert(out.messages, words) end
 vim.lsp.handlers["window/showMessage"] = function(_, result) table.insert(out.messages, result.message) end
 agent = require("inglenook")
 function wait(what, test)
-  if not vim.wait(30000, test, 20) then error("waited in vain for " .. what .. ": " .. vim.inspect(out.messages)) end
+  if not vim.wait(60000, test, 20) then error("waited in vain for " .. what .. ": " .. vim.inspect(out.messages)) end
 end
 function said(part)
   return function()

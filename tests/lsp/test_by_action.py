@@ -178,3 +178,15 @@ async def test_a_written_task_is_about_the_lines_selected_with_it(folder: Path) 
         (alone,) = [a for a in await editor.actions("calc.py", editor.lines(0, 0)) if "Agent: Edit" in a["title"]]
         assert "range" not in alone["command"]["arguments"][0]
         assert fake.requests == []
+
+
+async def test_what_waits_has_its_hints_again_in_the_next_session(folder: Path) -> None:
+    async with FakeOpenAI([RENAME]) as fake, Bare(folder, settings=settings(fake.url)) as editor:
+        editor.open("calc.py")
+        await editor.by_action("Agent: Refactor…", 3)
+        await editor.message("is in review")
+    async with Bare(folder, settings=settings("http://127.0.0.1:9/v1")) as editor:
+        editor.open("calc.py")
+        await editor.until(lambda: len(editor.hints("calc.py")) == 2)
+        await editor.by_action("Agent: Accept this hunk", 3)
+        await editor.message("1 hunk applied.")
