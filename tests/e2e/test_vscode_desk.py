@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Error, Locator, expect
 
 from e2e import replies
 from e2e.model import Model
@@ -27,13 +27,14 @@ def row(window: Window, label: str) -> Locator:
 def press(window: Window, label: str, button: str, then: str) -> None:
     """Presses a button of a row for another row to appear; again if the tree was drawn anew just under the mouse."""
     for _ in range(5):
-        if row(window, label).count():
-            window.see(row(window, label)).hover()
-            row(window, label).locator(f'.action-label[aria-label^="{button}"]').click()
+        window.page.mouse.move(700, 790)  # the tooltip of another row may lie over this one
         try:
+            if row(window, label).count():
+                row(window, label).hover(timeout=PATIENCE / 5)
+                row(window, label).locator(f'.action-label[aria-label^="{button}"]').click(timeout=PATIENCE / 5)
             expect(row(window, then)).to_be_visible(timeout=PATIENCE / 5)
             break
-        except AssertionError:
+        except (AssertionError, Error):
             continue
     window.see(row(window, then))
 

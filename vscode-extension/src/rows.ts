@@ -51,8 +51,7 @@ const RUN_ICONS: Record<RunRow["state"], ThemeIcon> = {
 };
 
 function runItem({ id, title, state, words, drafted }: RunRow): TreeItem {
-  const made = new TreeItem(short(title), drafted.length === 0 ? TreeItemCollapsibleState.None : TreeItemCollapsibleState.Expanded);
-  made.id = id;
+  const made = parent(short(title), id, drafted);
   made.iconPath = RUN_ICONS[state];
   made.description = words;
   made.tooltip = sentences(`${title}.`, words);
@@ -64,8 +63,7 @@ function runItem({ id, title, state, words, drafted }: RunRow): TreeItem {
 /** A file that the agent has edits for, while it still writes. */
 function draftedItem({ run, file }: Extract<Row, { is: "drafted" }>): TreeItem {
   const name = file.path.split("/").at(-1) ?? file.path;
-  const made = new TreeItem(name, file.hunks.length === 0 ? TreeItemCollapsibleState.None : TreeItemCollapsibleState.Expanded);
-  made.id = `${run.id} ${file.uri}`;
+  const made = parent(name, `${run.id} ${file.uri}`, file.hunks);
   made.resourceUri = Uri.parse(file.uri);
   made.iconPath = ThemeIcon.File;
   made.description = file.lines > 0 ? `${count(file.lines, "line")} so far` : `${count(file.hunks.length, "hunk")} so far`;
@@ -83,6 +81,13 @@ function draftedHunkItem({ run, file, hunk }: Extract<Row, { is: "draftedHunk" }
   made.tooltip = "As the agent has it so far. Nothing is in review yet, and nothing is written.";
   made.contextValue = "drafted";
   made.command = showDraft(file);
+  return made;
+}
+
+/** A row that may get children later. VS Code does not always open a row that had none, but it opens one that it does not know. */
+function parent(label: string, id: string, children: readonly unknown[]): TreeItem {
+  const made = new TreeItem(label, children.length === 0 ? TreeItemCollapsibleState.None : TreeItemCollapsibleState.Expanded);
+  made.id = children.length === 0 ? id : `${id} open`;
   return made;
 }
 
