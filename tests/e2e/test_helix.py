@@ -43,10 +43,15 @@ class Helix(Terminal):
         raise AssertionError(f"the server is not there:\n{self.text}")
 
     def choose(self, title: str) -> None:
-        """Chooses the code action whose title begins so."""
+        """Chooses the code action whose title begins so. Helix may ask a server that has just come before it has opened the file for it."""
+        end = time.monotonic() + PATIENCE
         rows = self.menu()
-        place = next((number for number, row in enumerate(rows) if row.startswith(title)), None)
-        assert place is not None, f"nobody offers {title}: {rows}"
+        while not any(row.startswith(title) for row in rows):
+            assert time.monotonic() < end, f"nobody offers {title}: {rows}"
+            self.press(ESCAPE)
+            self.lose("Agent: ")
+            rows = self.menu()
+        place = next(number for number, row in enumerate(rows) if row.startswith(title))
         self.press(NEXT * place + ENTER)
         self.wait("the end of the list", lambda text: rows[-1] not in text)
 

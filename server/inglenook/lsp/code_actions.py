@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from inglenook.lsp import amending, hinting, standing, team, views
+from inglenook.lsp.positions import selected_lines
 
 if TYPE_CHECKING:
     from inglenook.app.runs import Runs
@@ -116,12 +117,12 @@ def _written(session: Session, params: types.CodeActionParams) -> Iterator[types
     buffer = session.buffers.get(params.text_document.uri)
     if session.abilities.events or buffer is None:
         return
-    first, last = params.range.start.line, params.range.end.line
-    found = next((match for line in LINE_END.split(buffer.text)[first : last + 1] if (match := WRITTEN.match(line))), None)
+    first, last = selected_lines(params.range)
+    found = next((match for line in LINE_END.split(buffer.text)[first:last] if (match := WRITTEN.match(line))), None)
     if found is not None:
         words = found["words"]
         title = f"Agent: Edit “{words[:57]}…”" if len(words) > 60 else f"Agent: Edit “{words}”"
-        about = _about(params) if last > first else {"uri": params.text_document.uri}
+        about = _about(params) if last - first > 1 else {"uri": params.text_document.uri}
         instruction = f"{words}\n\nThis was written as a comment, `{found[0].strip()}`: remove that line."
         yield _run(session, title, QUICK_FIX, {"kind": "edit", "instruction": instruction, **about})
 
@@ -180,9 +181,9 @@ def _hunks_at(session: Session, runs: Runs, review: Review, params: types.CodeAc
     change = review.file(path) if path is not None else None
     if change is None:
         return []
-    first, last = params.range.start.line, params.range.end.line
+    first, end = selected_lines(params.range)
     places = views.sides(runs, review, change).in_base
-    return [i for i, (start, end) in places.items() if first <= max(start, end - 1) and last >= (start - 1 if start == end else start)]
+    return [i for i, (start, stop) in places.items() if first <= max(start, stop - 1) and end > (start - 1 if start == stop else start)]
 
 
 def _decide(title: str, data: dict[str, Any]) -> types.CodeAction:
