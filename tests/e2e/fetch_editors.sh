@@ -94,10 +94,14 @@ fi
 if [ ! -f "$home/helix-$HELIX/complete" ]; then
     if [ -f "$KEYS" ] && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
         came=0
+        rm -f "$home/helix-$HELIX.unanswered"
         helix || came=$?
         case $came in
             0) ;;
-            2) missing "Helix $HELIX" "Debian $HELIX_SUITE did not answer, or has it no longer." "no answer" ;;
+            2)
+                touch "$home/helix-$HELIX.unanswered"
+                missing "Helix $HELIX" "Debian $HELIX_SUITE did not answer, or has it no longer." "no answer"
+                ;;
             *) missing "Helix $HELIX" "what Debian $HELIX_SUITE gave is not it." ;;
         esac
     else

@@ -33,6 +33,11 @@ def path_with_inglenook(folder: Path) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
+def unanswered(name: str) -> bool:
+    """Whether that script could not reach the archive that has an editor."""
+    return any((ROOT / ".cache" / "editors").glob(f"{name}-*.unanswered"))
+
+
 def fetched(name: str, program: str) -> Path | None:
     """The program of an editor that `fetch_editors.sh` fetched, None if there is none."""
     found = [home / program for home in sorted((ROOT / ".cache" / "editors").glob(f"{name}-*")) if (home / "complete").exists()]

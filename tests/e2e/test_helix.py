@@ -14,13 +14,16 @@ import pytest
 
 from e2e import replies
 from e2e.model import Model, serving
-from e2e.page import blocks, fetched, filled, path_with_inglenook
+from e2e.page import blocks, fetched, filled, path_with_inglenook, unanswered
 from e2e.terminal import PATIENCE, Terminal
 
 HELIX = fetched("helix", "hx")
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(HELIX is None, reason="Helix was not fetched (bash tests/e2e/fetch_editors.sh says why)"),
+    pytest.mark.skipif(
+        HELIX is None,
+        reason=f"{'no answer from the archive that has it' if unanswered('helix') else 'not fetched'} (fetch_editors.sh says more)",
+    ),
 ]
 FILE = "tally/quotes.py"
 NO_SERVER = "No configured language server supports code actions"
