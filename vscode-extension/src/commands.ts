@@ -30,7 +30,7 @@ export interface Rooms { server: Server; runs: Runs; outline: OutlineGate; revie
 type PaletteId = (typeof PALETTE)[number]["id"];
 /** Commands that only our own buttons and links use: they need an argument. */
 type Inner = "inglenook.showDraft" | "inglenook.showOutline" | "inglenook.decide" | "inglenook.showHunk" | "inglenook.showVerdict";
-type Action = (argument: unknown) => unknown;
+type Action = (argument: unknown, more?: unknown) => unknown;
 
 /** Registers every command of the palette. Whatever goes wrong in one is said. */
 export function registerPalette(rooms: Rooms): Disposable[] {
@@ -66,9 +66,9 @@ export function registerPalette(rooms: Rooms): Disposable[] {
     "inglenook.showOutline": () => { rooms.outline.show(); },
     "inglenook.decide": (argument) => rooms.review.decide(argument as DecideHunks),
     "inglenook.showVerdict": (argument) => { rooms.checks.show(rooms.review.verdict((argument as { proposalId: string }).proposalId)); },
-    "inglenook.showHunk": (argument) => rooms.review.showHunk(argument as HunkRef),
+    "inglenook.showHunk": (argument, stay) => rooms.review.showHunk(argument as HunkRef, stay === true),
   };
-  return Object.entries(actions).map(([id, action]) => commands.registerCommand(id, (argument: unknown) => guarded(() => action(argument))));
+  return Object.entries(actions).map(([id, action]) => commands.registerCommand(id, (argument: unknown, more: unknown) => guarded(() => action(argument, more))));
 }
 
 /** The server's own commands as they come from lenses and light bulbs. */

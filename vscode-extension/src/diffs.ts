@@ -27,10 +27,10 @@ export async function showProposal(proposal: ProposalView, first: Waiting | unde
   await commands.executeCommand("vscode.changes", title, rows);
 }
 
-/** Shows one file, at a hunk. */
-export async function showFile(file: FileView, at: Waiting | undefined): Promise<void> {
+/** Shows one file, at a hunk. `stay`: the focus stays where it is. */
+export async function showFile(file: FileView, at: Waiting | undefined, stay = false): Promise<void> {
   const range = at === undefined ? undefined : rangeIn(at, file.resultUri);
-  const options = range === undefined ? {} : { selection: new Range(range.start.line, 0, range.start.line, 0) };
+  const options = { preserveFocus: stay, ...(range === undefined ? {} : { selection: new Range(range.start.line, 0, range.start.line, 0) }) };
   await commands.executeCommand("vscode.diff", Uri.parse(file.baseUri), Uri.parse(file.resultUri), fileTitle(file), options);
 }
 
@@ -48,7 +48,7 @@ export async function closeDrafts(runId?: string): Promise<void> {
 }
 
 /** Shows the real file at a hunk that no diff shows; says so where there is no file. */
-export async function showReal({ file, hunk }: Waiting): Promise<void> {
+export async function showReal({ file, hunk }: Waiting, stay = false): Promise<void> {
   const taken = hunk.decision === "accepted";
   if ((file.kind === "create" && !taken) || (file.kind === "delete" && taken)) {
     window.setStatusBarMessage(`$(info) ${file.path} is not there`, BRIEFLY_MS);
@@ -56,7 +56,7 @@ export async function showReal({ file, hunk }: Waiting): Promise<void> {
   }
   const range = standsIn({ file, hunk });
   const moved = file.hunks.some(({ kind, decision }) => kind === "rename" && decision === "accepted");
-  const options = range === null ? {} : { selection: new Range(range.start.line, 0, range.start.line, 0) };
+  const options = { preserveFocus: stay, ...(range === null ? {} : { selection: new Range(range.start.line, 0, range.start.line, 0) }) };
   await commands.executeCommand("vscode.open", Uri.parse(moved ? file.toUri ?? file.uri : file.uri), options);
 }
 

@@ -92,13 +92,13 @@ export class Review implements Disposable {
     if (proposal !== undefined) await showProposal(proposal, waiting(proposal)[0]);
   }
 
-  /** Shows one hunk: in the diff while it waits and fits, else where it stands or stood in the file. */
-  async showHunk({ proposalId, hunk: id }: HunkRef): Promise<void> {
+  /** Shows one hunk: in the diff while it waits and fits, else where it stands or stood in the file. `stay`: the focus stays where it is. */
+  async showHunk({ proposalId, hunk: id }: HunkRef, stay = false): Promise<void> {
     const proposal = this.proposals.get(proposalId);
     const found = proposal?.files.flatMap((file) => file.hunks.map((hunk) => ({ file, hunk }))).find(({ hunk }) => hunk.id === id);
     if (found === undefined) return;
-    if (found.hunk.decision === "pending" && found.hunk.resultRange !== null) await this.goTo(found, true);
-    else await showReal(found);
+    if (found.hunk.decision === "pending" && found.hunk.resultRange !== null) await this.goTo(found, { diff: true, stay });
+    else await showReal(found, stay);
   }
 
   /** Decides on the hunk under the cursor; without one there, goes to the next and decides nothing. */
@@ -185,13 +185,13 @@ export class Review implements Disposable {
   }
 
   /** In the diff; in the file itself for somebody who is in a file, where the hunk has lines there, unless the `diff` is asked for. */
-  private async goTo(to: Waiting, diff = false): Promise<void> {
+  private async goTo(to: Waiting, { diff = false, stay = false } = {}): Promise<void> {
     const editor = window.activeTextEditor;
     const inFile = !diff && editor?.document.uri.scheme === "file" && to.file.kind === "edit" && to.hunk.range !== null;
     const uri = inFile ? to.file.uri : to.file.resultUri;
     const range = rangeIn(to, uri);
     if (editor?.document.uri.toString() !== uri || range === undefined) {
-      await (inFile ? showReal(to) : showFile(to.file, to));
+      await (inFile ? showReal(to) : showFile(to.file, to, stay));
       return;
     }
     const { line } = range.start;

@@ -172,7 +172,7 @@ function hunkItem({ proposal, file, hunk }: Extract<Row, { is: "hunk" }>): TreeI
   made.description = [kind === "text" ? `+${hunk.added} −${hunk.removed}` : "", state].filter((words) => words !== "").join(" · ");
   made.tooltip = tooltip(capital(header), reason, ...notes);
   made.contextValue = `hunk ${unfit ? "unfit" : decision === "stale" && !hunk.refit ? "replaced" : decision}`;
-  made.command = { command: "inglenook.showHunk", title: "Show Hunk", arguments: [{ proposalId: proposal.id, hunk: id }] };
+  made.command = { command: "inglenook.showHunk", title: "Show Hunk", arguments: [{ proposalId: proposal.id, hunk: id }, true] };
   return made;
 }
 

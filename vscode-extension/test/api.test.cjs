@@ -120,7 +120,7 @@ describe("the extension", () => {
     assert.ok(rows.some(({ key, command }) => key === "shift+alt+y" && command === "inglenook.acceptHunk"), "ours are not among them");
     const ours = new Set(keybindings.map(({ key }) => key));
     const first = new Set([...ours].map((key) => key.split(" ")[0])); // a chord takes its first key, too
-    const taken = rows.filter(({ key, command }) => first.has(key.split(" ")[0]) && !command.startsWith("inglenook."));
+    const taken = rows.filter((row) => first.has(row.key.split(" ")[0]) && !JSON.stringify(row).includes('"inglenook.'));
     assert.deepEqual(taken, []);
     const words = readFileSync(extension().extensionPath + "/walkthrough/review.md", "utf8").toLowerCase();
     assert.deepEqual([...ours].filter((key) => !words.includes(`\`${key}\``)), []);
