@@ -50,7 +50,7 @@ class Early:
         self._mark: Mark | None = None
         self._done: list[tuple[Edit, Laid | InglenookError]] = []
         self._growing: JailedPath | None = None
-        self._enough = 0  # lines with which it is told again
+        self._enough = 0  # lines with which it is told again; another file begins anew
         self.shown: frozenset[str] = frozenset()
 
     def begin(self, default: str | None, known: Collection[str]) -> None:
@@ -99,7 +99,6 @@ class Early:
         """Tells how far a whole file is that is being written; of a new one all that there is of it. Nothing is laid."""
         if growing is None:
             self._enough = 0
-        if growing is None or len(growing.lines) < self._enough:
             return
         draft = self._job.desk.draft
         try:
@@ -107,6 +106,8 @@ class Early:
             new = draft.text(path) is None
         except (WorkspaceError, InputError):
             return  # the whole edit will say so
+        if path == self._growing and len(growing.lines) < self._enough:
+            return
         change = file_change(path, None, "\n".join((*growing.lines, ""))) if new else draft.change(path)
         self._growing, self._enough = path, len(growing.lines) + max(1, len(growing.lines) // GROWTH)
         self._job.tell(Drafted(path, change, len(growing.lines)))

@@ -108,6 +108,15 @@ def test_a_whole_new_file_is_told_while_it_grows_and_taken_back_with_its_reply(t
         assert stage.told(Drafted)[-1] == Drafted(growing[0].path, None), "the stream broke, and the file still seems to be there"
 
 
+def test_a_short_file_after_a_long_one_is_told_from_its_first_line(tmp_path: Path) -> None:
+    with staged(lay_out(tmp_path, FILES)) as stage:
+        early = Early(job_on(stage))
+        early.begin(None, ())
+        early.tell(Wrote("long.py\n```python\n" + "x = 1\n" * 90))
+        early.tell(Wrote("```\n\nshort.py\n```python\ny = 2\n"))
+        assert [(event.path.shown, event.lines) for event in stage.told(Drafted)] == [("long.py", 90), ("long.py", 0), ("short.py", 1)]
+
+
 def test_a_file_that_is_written_anew_tells_only_how_far_it_is(tmp_path: Path) -> None:
     with staged(lay_out(tmp_path, FILES)) as stage:
         early = Early(job_on(stage))
