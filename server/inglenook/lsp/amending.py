@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from inglenook.errors import InputError
 from inglenook.lsp import uris, views
+from inglenook.lsp.acting import action, touched
 
 if TYPE_CHECKING:
     from inglenook.app.runs import Runs
@@ -122,13 +123,13 @@ def offered(
     lost = _lost_at(session, runs, review, params)
     proposal_id, ours = review.proposal.id, session.abilities.events
     if lost:
-        yield _action(f"Agent: Re-fit {_these(lost)}", REFIT, {"proposalId": proposal_id, "hunks": lost})
+        yield action(f"Agent: Re-fit {_these(lost)}", REFIT, {"proposalId": proposal_id, "hunks": lost})
     hunks = [*here, *lost]
     if hunks and review.proposal.run_id:
         asked = {"proposalId": proposal_id, "hunks": hunks}
         title = f"Agent: Ask again about {_these(hunks)}"
-        yield _action(f"{title}{'…' * ours}", ASK_AGAIN if ours else AGAIN, asked)
-        yield _action(f"{title} on another model…", ASK_AGAIN_WITH if ours else AGAIN, asked if ours else {**asked, "choose": True})
+        yield action(f"{title}{'…' * ours}", ASK_AGAIN if ours else AGAIN, asked)
+        yield action(f"{title} on another model…", ASK_AGAIN_WITH if ours else AGAIN, asked if ours else {**asked, "choose": True})
 
 
 def _lost_at(session: Session, runs: Runs, review: Review, params: types.CodeActionParams) -> list[str]:
@@ -137,15 +138,9 @@ def _lost_at(session: Session, runs: Runs, review: Review, params: types.CodeAct
     change = review.file(path) if path is not None else None
     if change is None:
         return []
-    first, last = params.range.start.line, params.range.end.line
-    near = {i: gone.near for i, gone in views.sides(runs, review, change).lost.items() if gone.near is not None}
-    return [i for i, (start, end) in near.items() if first <= max(start, end - 1) and last >= start]
+    lost = views.sides(runs, review, change).lost
+    return touched({i: gone.near for i, gone in lost.items() if gone.near is not None}, params.range)
 
 
 def _these(hunks: Sequence[str]) -> str:
     return "this hunk" if len(hunks) == 1 else f"these {len(hunks)} hunks"
-
-
-def _action(title: str, command: str, data: dict[str, Any]) -> types.CodeAction:
-    made = types.Command(title=title, command=command, arguments=[data])
-    return types.CodeAction(title=title, kind=types.CodeActionKind.QuickFix, command=made)

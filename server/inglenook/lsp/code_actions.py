@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from inglenook.lsp import amending, hinting, standing, team, views
+from inglenook.lsp.acting import action, touched
 from inglenook.lsp.positions import selected_lines
 
 if TYPE_CHECKING:
@@ -159,32 +160,25 @@ def _of_review(session: Session, runs: Runs, review: Review, params: types.CodeA
     for verb, word in (("accept", "Accept"), ("reject", "Reject")):
         if here:
             what = "this hunk" if len(here) == 1 else f"these {len(here)} hunks"
-            yield _decide(f"Agent: {word} {what}", {"decision": verb, "proposalId": proposal_id, "hunks": here})
+            yield action(f"Agent: {word} {what}", DECIDE, {"decision": verb, "proposalId": proposal_id, "hunks": here})
     path = session.place_or_none(params.text_document.uri)
     of_file = [i for i in (review.of_file(path) if path else ()) if review.decisions[i] == "pending"]
     for verb, word in (("accept", "Accept"), ("reject", "Reject")):
         if len(of_file) > len(here):
             data = {"decision": verb, "proposalId": proposal_id, "uri": params.text_document.uri}
-            yield _decide(f"Agent: {word} all of this file ({len(of_file)})", data)
+            yield action(f"Agent: {word} all of this file ({len(of_file)})", DECIDE, data)
     for verb, word in (("accept", "Accept"), ("reject", "Reject")):
         if len(review.pending) > len(of_file):
             title = f"Agent: {word} all of “{review.proposal.title}” ({len(review.pending)})"
-            yield _decide(title, {"decision": verb, "proposalId": proposal_id})
+            yield action(title, DECIDE, {"decision": verb, "proposalId": proposal_id})
     yield from amending.offered(session, runs, review, params, here)
-    show = types.Command(title="Show", command=SHOW, arguments=[{"proposalId": proposal_id}])
-    yield types.CodeAction(title=f"Agent: Show “{review.proposal.title}”", kind=QUICK_FIX, command=show)
+    yield action(f"Agent: Show “{review.proposal.title}”", SHOW, {"proposalId": proposal_id})
 
 
 def _hunks_at(session: Session, runs: Runs, review: Review, params: types.CodeActionParams) -> list[str]:
-    """The pending hunks whose lines the range touches; one that inserts is touched from the lines beside it."""
+    """The pending hunks whose lines the range touches."""
     path = session.place_or_none(params.text_document.uri)
     change = review.file(path) if path is not None else None
     if change is None:
         return []
-    first, end = selected_lines(params.range)
-    places = views.sides(runs, review, change).in_base
-    return [i for i, (start, stop) in places.items() if first <= max(start, stop - 1) and end > (start - 1 if start == stop else start)]
-
-
-def _decide(title: str, data: dict[str, Any]) -> types.CodeAction:
-    return types.CodeAction(title=title, kind=QUICK_FIX, command=types.Command(title=title, command=DECIDE, arguments=[data]))
+    return touched(views.sides(runs, review, change).in_base, params.range)

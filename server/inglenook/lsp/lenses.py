@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from inglenook.lsp import uris, views
+from inglenook.lsp.amending import REFIT
 from inglenook.lsp.positions import Encoding, line_range
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 DECIDE = "inglenook.review.decide"
 SHOW = "inglenook.review.show"
-REFIT = "inglenook.review.refit"
 
 
 def of_document(session: Session, uri: str) -> list[types.CodeLens]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lsprotocol import types
+from inglenook.lsp.acting import action
 
 if TYPE_CHECKING:
+    from lsprotocol import types
+
     from inglenook.lsp.session import Session
 
 
@@ -20,14 +22,8 @@ def offered(session: Session) -> Iterator[types.CodeAction]:
     for run_id in runs.asking:
         for decision, words in (("approve", "Approve the outline of"), ("decline", "Decline the outline of")):
             data = {"runId": run_id, "decision": decision}
-            yield _action(f"Agent: {words} “{titles.get(run_id, run_id)}”", "inglenook.outline.decide", data)
+            yield action(f"Agent: {words} “{titles.get(run_id, run_id)}”", "inglenook.outline.decide", data)
     for run_id in runs.running:
-        yield _action(f"Agent: Cancel “{titles.get(run_id, run_id)}”", "inglenook.run.cancel", {"runId": run_id})
+        yield action(f"Agent: Cancel “{titles.get(run_id, run_id)}”", "inglenook.run.cancel", {"runId": run_id})
     if session.door.reviewing.can_undo:
-        yield _action("Agent: Undo the last decision", "inglenook.review.undo", {})
-
-
-def _action(title: str, command: str, data: dict[str, Any]) -> types.CodeAction:
-    return types.CodeAction(
-        title=title, kind=types.CodeActionKind.QuickFix, command=types.Command(title=title, command=command, arguments=[data])
-    )
+        yield action("Agent: Undo the last decision", "inglenook.review.undo", {})
