@@ -72,11 +72,17 @@ def left_alone(parent: str, prefix: str, users: Collection[int] | None, now: flo
 
 def _held(path: str) -> int | None:
     """The lock of a folder, held until it is closed; None if another process holds it, or nothing can be locked here."""
+    return taken(os.open(path, _OPEN))
+
+
+def taken(lock: int) -> int | None:
+    """The same descriptor with the lock of its file or folder; None, and it is closed, if another process holds that, or nothing can be
+    locked here."""
     try:
         import fcntl
     except ImportError:
+        os.close(lock)
         return None
-    lock = os.open(path, _OPEN)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -3,7 +3,7 @@
 import { ProgressLocation, QuickPickItemKind, window, type QuickPickItem } from "vscode";
 import type { Server } from "./client";
 import { isRow } from "./desk";
-import { standsIn, waiting, waitingIn } from "./hunks";
+import { holds, standsIn, waiting } from "./hunks";
 import type { AskAgain, ModelBrief, ProposalView, RefitHunks } from "./protocol.gen";
 import type { Review } from "./review";
 import { BRIEFLY_MS, say, short } from "./words";
@@ -97,17 +97,14 @@ function unfitOf(review: Review, given: unknown): RefitHunks | undefined {
   if (isRow(given)) return given.is === "hunk" ? { proposalId: given.proposal.id, hunks: [given.hunk.id] } : "proposal" in given ? allOf(given.proposal) : undefined;
   const named = namedIn(review, given);
   if (named !== undefined) return named;
-  return review.all.map(underCursor).find((wish) => wish !== undefined) ?? review.all.map(allOf).find((wish) => wish !== undefined);
+  return underCursor(review) ?? review.all.map(allOf).find((wish) => wish !== undefined);
 }
 
-function underCursor(proposal: ProposalView): RefitHunks | undefined {
+function underCursor(review: Review): RefitHunks | undefined {
   const editor = window.activeTextEditor;
   const line = editor?.selection.active.line ?? 0;
-  const found = waitingIn(proposal, editor?.document.uri.toString() ?? "").find((each) => {
-    const range = standsIn(each);
-    return each.hunk.refit && range !== null && range.start.line <= line && line <= range.end.line;
-  });
-  return found === undefined ? undefined : { proposalId: proposal.id, hunks: [found.hunk.id] };
+  const found = review.waitingIn(editor?.document.uri).find(({ waiting: each }) => each.hunk.refit && holds(standsIn(each), line));
+  return found === undefined ? undefined : { proposalId: found.proposal.id, hunks: [found.waiting.hunk.id] };
 }
 
 function allOf(proposal: ProposalView): RefitHunks | undefined {

@@ -161,11 +161,15 @@ class House extends Ground implements Rooms {
     setContext("ready", this.state.is === "ready");
     setContext("running", running > 0);
     setContext("reviewing", review.brief.hunks > 0);
-    setContext("inFile", review.waitsIn(window.activeTextEditor?.document.uri));
+    setContext("inFile", review.waitingIn(window.activeTextEditor?.document.uri).length > 0);
   }
 }
 
+const contexts = new Map<string, boolean>(); // as VS Code was told them last
+
 function setContext(key: string, value: boolean): void {
+  if (contexts.get(key) === value) return;
+  contexts.set(key, value);
   void commands.executeCommand("setContext", `inglenook.${key}`, value);
 }
 

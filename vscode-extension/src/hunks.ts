@@ -66,8 +66,9 @@ function hunksOf(proposal: ProposalView, { uri }: Place): Waiting[] {
   return waiting(proposal).filter((each) => each.file === file);
 }
 
-function holds(range: Range | undefined, line: number): boolean {
-  if (range === undefined) return false;
+/** Whether a line is one of those of a range; an end at the start of a line does not reach it. */
+export function holds(range: Range | null | undefined, line: number): boolean {
+  if (range == null) return false;
   const end = range.end.character === 0 && range.end.line > range.start.line ? range.end.line - 1 : range.end.line;
   return range.start.line <= line && line <= end;
 }

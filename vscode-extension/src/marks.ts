@@ -4,7 +4,7 @@ import {
   type DecorationOptions, type DecorationRenderOptions, type Disposable, type TextDocument, type TextEditor, type TextEditorDecorationType,
 } from "vscode";
 import type { Server } from "./client";
-import { change, standsIn, waitingIn, type Waiting } from "./hunks";
+import { change, standsIn, type Waiting } from "./hunks";
 import type { HunkText, ProposalView } from "./protocol.gen";
 import type { Review } from "./review";
 
@@ -65,15 +65,13 @@ export class Marks implements Disposable {
   }
 
   private mark(editor: TextEditor): void {
-    const hunks = this.review.all.flatMap((proposal) => waitingIn(proposal, editor.document.uri.toString()));
+    const hunks = this.review.waitingIn(editor.document.uri).map(({ waiting }) => waiting);
     for (const each of this.looks) each.set(editor, hunks.filter((waiting) => lookOf(waiting) === each.look));
   }
 
   /** What would stand there instead. The words of the model are in a page of their own, which may run no commands. */
   private async hover(document: TextDocument, line: number): Promise<Hover | undefined> {
-    const at = this.review.all.flatMap((proposal) => waitingIn(proposal, document.uri.toString())
-      .filter((waiting) => linesOf(waiting).some((each) => each === line))
-      .map((waiting) => ({ proposal, waiting })));
+    const at = this.review.waitingIn(document.uri).filter(({ waiting }) => linesOf(waiting).includes(line));
     const pages = await Promise.all(at.map(async ({ proposal, waiting }) => {
       const text = await this.server.ask("inglenook.review.hunk", { proposalId: proposal.id, hunk: waiting.hunk.id });
       return [page(waiting, text, document.languageId), buttons(proposal, waiting)];

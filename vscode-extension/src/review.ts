@@ -41,9 +41,10 @@ export class Review implements Disposable {
     return this.proposals.get(id)?.verdict ?? null;
   }
 
-  /** Whether something waits in this file. */
-  waitsIn(uri: Uri | undefined): boolean {
-    return uri?.scheme === "file" && [...this.proposals.values()].some((each) => waitingIn(each, uri.toString()).length > 0);
+  /** What waits in a real file, newest proposal first; nothing in any other document. */
+  waitingIn(uri: Uri | undefined): { proposal: ProposalView; waiting: Waiting }[] {
+    if (uri?.scheme !== "file") return [];
+    return this.all.flatMap((proposal) => waitingIn(proposal, uri.toString()).map((waiting) => ({ proposal, waiting })));
   }
 
   /** Whether a document is the left side of a diff, where the buttons of the right side need no repetition. */

@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 
 from inglenook.errors import TooLarge, WorkspaceError
-from inglenook.temporary import left_alone
+from inglenook.temporary import left_alone, taken
 from inglenook.workspace.copying import Copy, Wanted
 from inglenook.workspace.documents import Documents
 from inglenook.workspace.paths import JailedPath
@@ -181,20 +181,13 @@ def remove_left_behind(parent: str, users: set[int], now: float) -> None:
 
 def _locked(home: str, *, make: bool) -> int | None:
     """The lock of a folder of copies, held as long as its descriptor is open; None if another process holds it."""
-    import fcntl
-
     folder = os.open(home, FOLDER)
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_EXCL if make else 0)
         lock = os.open(_LOCK, flags, 0o600, dir_fd=folder)
     finally:
         os.close(folder)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return None
-    return lock
+    return taken(lock)
 
 
 def _end(home: str, lock: int) -> None:
