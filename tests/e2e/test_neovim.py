@@ -78,6 +78,10 @@ function open(name)
     return client and client.initialized and vim.lsp.buf_is_attached(0, agent.client)
   end)
 end
+function propose()
+  agent.start("refactor", "rename add_numbers to add")
+  wait("the proposal", said("3 hunks in review"))
+end
 function text(name)
   local buffer = vim.fn.bufnr(name)
   if buffer < 0 or not vim.api.nvim_buf_is_loaded(buffer) then return nil end
@@ -278,8 +282,7 @@ async def test_hunks_are_marked_without_a_change_and_decided_by_keys(program: st
         + r"""
         vim.g.mapleader = ","
         open("calc.py")
-        agent.start("refactor", "rename add_numbers to add")
-        wait("the proposal", said("3 hunks in review"))
+        propose()
         wait("the new lines", function() return #marks().below == 2 end)
         out.marks, out.before, out.status = marks(), text("calc.py"), agent.statusline()
         vim.fn.cursor(1, 1)
@@ -316,8 +319,7 @@ async def test_the_proposal_is_edited_beside_the_file_and_asked_again(program: s
             fake.url,
             r"""
             open("calc.py")
-            agent.start("refactor", "rename add_numbers to add")
-            wait("the proposal", said("3 hunks in review"))
+            propose()
             agent.show()
             wait("the page", function() return vim.b.inglenook_page ~= nil end)
             out.page = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), "\n") .. "\n"
@@ -353,8 +355,7 @@ async def test_next_goes_on_in_other_files_and_what_no_longer_fits_says_why(prog
         MARKED
         + r"""
         open("calc.py")
-        agent.start("refactor", "rename add_numbers to add")
-        wait("the proposal", said("3 hunks in review"))
+        propose()
         wait("the new lines", function() return #marks().below == 2 end)
         out.way = {}
         for _ = 1, 3 do
@@ -402,8 +403,7 @@ async def test_a_server_that_is_not_there_or_dies_is_told_in_words(program: str,
         vim.env.PATH = path
         open("calc.py")
         out.attached = vim.lsp.buf_is_attached(vim.fn.bufnr("main.py"), agent.client)
-        agent.start("refactor", "rename add_numbers to add")
-        wait("the proposal", said("3 hunks in review"))
+        propose()
         vim.loop.kill(vim.fn.system("pgrep -P " .. vim.fn.getpid()):match("%d+") + 0, "sigkill")
         wait("the words", said("Inglenook ended (signal 9)"))
         out.status = agent.statusline()
@@ -432,8 +432,7 @@ async def test_the_servers_of_a_new_neovim_know_it(folder: Path, model: FakeOpen
         open("calc.py")
         out.enabled = vim.lsp.is_enabled("inglenook")
         out.names = vim.tbl_map(function(client) return client.name end, vim.lsp.get_clients({ bufnr = 0 }))
-        agent.start("refactor", "rename add_numbers to add")
-        wait("the proposal", said("3 hunks in review"))
+        propose()
         wait("the new lines", function() return #marks().below == 2 end)
         vim.cmd("AgentAccept!")
         wait("all", said("3 hunks applied."))
